@@ -1,0 +1,51 @@
+"""The ops with which the engine makes a gradient conform to its tensor, and adds two of them."""
+
+from typing import Any
+
+from .op import binary, unary, view
+
+
+def _sum_to(xp: Any) -> Any:
+    add = xp.add.reduce if hasattr(xp.add, "reduce") else xp.sum
+
+    def kernel(x: Any, shape: tuple[int, ...]) -> Any:
+        lead = x.ndim - len(shape)
+        axes = tuple([i for i in range(x.ndim) if i < lead or (shape[i - lead] == 1 != x.shape[i])])
+        if x.dtype.itemsize == 2:
+            return add(x, axes, dtype="float32", keepdims=True).astype(x.dtype).reshape(shape)
+        return add(x, axes, keepdims=True).reshape(shape)
+
+    return kernel
+
+
+def _astype(xp: Any) -> Any:
+    def kernel(x: Any, dtype: Any) -> Any:
+        if x.dtype.kind == "c" and getattr(dtype, "kind", "f") != "c":
+            x = x.real
+        return x.astype(dtype)
+
+    return kernel
+
+
+add = binary(
+    "add",
+    """Sum ``a + b``, broadcast.
+
+    Shapes: any two that broadcast.
+    Gradient: g to both, summed over the axes along which one was broadcast.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.add(mg.tensor([1.0, 2.0]), 1.0)
+        Tensor([2., 3.], shape (2,), float32, cpu)
+    """,
+    lambda g: g,
+    lambda g: g,
+)
+sum_to = view("sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to)
+broadcast_to = view(
+    "broadcast_to",
+    "Repeat x along new or unit axes until it has this shape; no memory is copied.",
+    lambda g, shape: sum_to(g, shape),
+)
+cast = view("astype", "Cast x to a dtype; complex to real keeps the real part.", lambda g: g, _astype)
+conj = unary("conj", "Complex conjugate; a real x is returned as it is.", lambda g: conj(g), lambda xp: xp.conjugate)

@@ -1,0 +1,184 @@
+"""The graph: nodes that point to their parents, and what is known of arrays that were overwritten."""
+
+import sys
+import weakref
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from ..backend.arrays import Array, holder
+from ..errors import GraphError
+
+birth: Callable[[], int] = count().__next__
+"""The clock of the graph: a node is younger than all it depends on, so birth order is a topological order."""
+
+
+class Node:
+    """One application of an op, or a leaf (``op is None``).
+
+    It holds no Tensor and points only to its parents, so dropping the loss frees everything by reference counting.
+    ``parents[i]`` is None where no gradient is wanted; ``saved`` is what the op's rules asked to keep, None once freed.
+    ``watch`` holds what the user asked for: a gradient, hooks.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "op", "order", "parents", "saved", "shape", "watch")
+
+    def __init__(self, op: Any, parents: tuple, saved: Any, shape: Any, dtype: Any):
+        self.op = op
+        self.parents = parents
+        self.saved = saved
+        self.shape = shape
+        self.dtype = dtype
+        self.order = birth()
+        self.watch: Watch | None = None
+
+    @property
+    def name(self) -> str:
+        return "leaf" if self.op is None else self.op.name
+
+    @property
+    def next_functions(self) -> tuple:
+        """The parents, as PyTorch calls them."""
+        return self.parents
+
+    def __repr__(self) -> str:
+        return f"<{self.name} node {self.shape} {self.dtype}>"
+
+
+class Watch:
+    """What the user asked of a node: its gradient (every leaf's), functions of its gradient, functions to call when a leaf has it."""
+
+    __slots__ = ("grad", "hooks", "next_key", "post", "retain")
+
+    def __init__(self) -> None:
+        self.grad: Any = None
+        self.hooks: dict[int, Callable] = {}
+        self.post: dict[int, tuple[Callable, Any]] = {}
+        self.retain = False
+        self.next_key = 0
+
+    def add(self, table: dict, hook: Any) -> "Handle":
+        self.next_key += 1
+        table[self.next_key] = hook
+        return Handle(table, self.next_key)
+
+
+class Handle:
+    """What a registered hook is removed by."""
+
+    def __init__(self, table: dict, key: int):
+        self._table, self._key = table, key
+
+    def remove(self) -> None:
+        self._table.pop(self._key, None)
+
+
+# -- writes in place --------------------------------------------------------------------------------------------------
+class Write:
+    """The latest in-place write to one array's memory: when, by which op, the how many-th, and where in the source."""
+
+    __slots__ = ("by", "count", "order", "ref", "where")
+
+    def __init__(self, ref: Any, by: str, count: int, order: int, where: str):
+        self.ref, self.by, self.count, self.order, self.where = ref, by, count, order, where
+
+
+writes: dict[int, Write] = {}
+"""By id of the owning array. An entry goes when the array does."""
+last_write = -1
+"""Birth order of the latest write: nodes born later need no check, which is all of them in a usual training step."""
+sources: dict[int, str] | None = None
+"""Source line by node order while anomaly detection is on."""
+
+
+def stamp(a: Array, by: str) -> int:
+    """Note that the memory of ``a`` was overwritten now, by the op named ``by``."""
+    global last_write
+    owner = holder(a)
+    key = id(owner)
+    old = writes.get(key)
+    order = birth()
+    where = sources.get(order, "") if sources is not None else ""
+    if old is None:
+        writes[key] = Write(weakref.ref(owner, lambda _: writes.pop(key, None)), by, 1, order, where)
+    else:
+        old.by, old.count, old.order, old.where = by, old.count + 1, order, where
+    last_write = order
+    return order
+
+
+def version(a: Array) -> int:
+    """How often the memory of ``a`` was overwritten by minigrad."""
+    known = writes.get(id(holder(a)))
+    return 0 if known is None else known.count
+
+
+def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
+    """Raise GraphError if an array that ``node`` saved was overwritten since, or if a view was used after its base was.
+
+    ``youngest`` is the birth of the youngest node that used the output of ``node``.
+    """
+    for value in saved:
+        if hasattr(value, "dtype") and hasattr(value, "shape"):
+            known = writes.get(id(holder(value)))
+            if known is not None and known.order > node.order:
+                raise GraphError(
+                    f"backward: {node.name}{_at(node.order)} saved an array of shape {tuple(value.shape)} that "
+                    f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
+                    "use the out-of-place form, or clone() before the write"
+                )
+        elif type(value) is Cell and any(node.order < w < youngest for w in value.orders):
+            raise GraphError(
+                f"backward: a view ({node.name}{_at(node.order)}) was used{_at(youngest)} after the tensor it is a view of "
+                "had been changed in place; take the view again after the write"
+            )
+
+
+def _at(order: int) -> str:
+    line = sources.get(order, "") if sources is not None else ""
+    return f" ({line})" if line else ""
+
+
+class Cell:
+    """Shared by a tensor and its views: the births of the recorded writes to their memory."""
+
+    __slots__ = ("orders",)
+
+    def __init__(self) -> None:
+        self.orders: list[int] = []
+
+
+class Link:
+    """What ties a tensor to others: the tensor it is a view of and how, the writes they share; and the name the user gave it."""
+
+    __slots__ = ("base", "f", "how", "name", "writes")
+
+    def __init__(self, base: Any = None, f: Any = None, how: Any = None, writes: Cell | None = None):
+        self.base, self.f, self.how, self.writes = base, f, how, writes
+        self.name: str | None = None
+
+
+def caller() -> str:
+    """``file:line`` of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("minigrad."):
+        frame = frame.f_back  # type: ignore[assignment]
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def trace_sources(on: bool) -> None:
+    """Start or stop noting the source line of every node and write; costs nothing while it is off."""
+    global birth, sources
+    clock = birth if sources is None else birth.__wrapped__  # type: ignore[attr-defined]
+    if not on:
+        birth, sources = clock, None
+        return
+    lines = sources = {} if sources is None else sources
+
+    def noted() -> int:
+        order = clock()
+        lines[order] = caller()
+        return order
+
+    noted.__wrapped__ = clock  # type: ignore[attr-defined]
+    birth = noted

@@ -1,0 +1,94 @@
+"""Array types, the namespace each belongs to, and the table of kernels by array type."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+
+Array = Any
+_namespaces: dict[type, Any] = {np.ndarray: np}
+
+
+def register_namespace(kind: type, xp: Any) -> None:
+    """Let arrays of type ``kind`` be computed by the functions of namespace ``xp``."""
+    _namespaces[kind] = xp
+
+
+def namespace(kind: type) -> Any:
+    """The module whose functions compute on arrays of type ``kind``: ``numpy``, ``cupy``, ...
+
+    Python and NumPy scalars and lists belong to NumPy. Nothing is imported that is not there yet.
+    """
+    found = _namespaces.get(kind)
+    if found is None:
+        root = kind.__module__.partition(".")[0]
+        if root in ("builtins", "numpy") or issubclass(kind, np.ndarray):
+            found = np
+        else:
+            found = sys.modules.get(root)
+        if not hasattr(found, "ufunc"):
+            raise DTypeError(
+                f"expected an array, a Tensor or a number, got {kind.__module__}.{kind.__qualname__}"
+            )
+        _namespaces[kind] = found
+    return found
+
+
+class Kernels(dict):
+    """``array type -> function`` for one op, filled at first use from the type's namespace.
+
+    ``make(xp)`` builds the function; without it the namespace's function of that name is taken.
+    Replacing an entry replaces the kernel, whoever does it: a GPU, a compiled kernel, a profiler.
+    """
+
+    __slots__ = ("make", "name")
+
+    def __init__(self, name: str, make: Callable[[Any], Callable] | None = None):
+        self.name, self.make = name, make
+
+    def __missing__(self, kind: type) -> Callable:
+        xp = namespace(kind)
+        self[kind] = kernel = self.make(xp) if self.make else getattr(xp, self.name)
+        return kernel
+
+
+def is_array(x: Any) -> bool:
+    """Whether ``x`` is an array of a namespace that is known."""
+    return isinstance(x, np.ndarray) or (type(x) in _namespaces and not isinstance(x, (list, tuple)))
+
+
+def holder(a: Array) -> Array:
+    """The array that owns the memory of ``a``: ``a`` itself, or what it is a view of."""
+    while type(base := getattr(a, "base", None)) is type(a):
+        a = base
+    return a
+
+
+_numeric = frozenset("biufcV")
+
+
+def asarray(x: Any, dtype: Any = None, xp: Any = np) -> Array:
+    """``x`` as a plain array of numbers: DTypeError for text, objects, dates and ragged lists."""
+    if xp is np and type(x) is not np.ndarray:
+        if isinstance(x, np.ma.MaskedArray):
+            raise DTypeError("asarray: got a masked array, whose mask would be lost; fill it first: x.filled(0)")
+        try:
+            x = np.asarray(x)
+        except ValueError as error:
+            raise DTypeError(f"asarray: expected numbers in a regular grid, got a ragged list ({error})") from None
+    a = xp.asarray(x)
+    if type(a) is not np.ndarray and isinstance(a, np.ndarray):
+        a = a.view(np.ndarray)
+    kind = a.dtype.kind
+    if kind not in "biufc" and not (kind == "V" and a.dtype.names is None and a.dtype.name in EXTENDED):
+        raise DTypeError(f"asarray: expected numbers, got an array of dtype {a.dtype}; convert it to a number dtype first")
+    if not getattr(a.dtype, "isnative", True):
+        a = a.astype(a.dtype.newbyteorder("="))
+    return a if dtype is None else a.astype(dtype, copy=False)
+
+
+EXTENDED = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2"})
+"""Dtypes of the ml_dtypes package, which NumPy files under kind 'V'."""

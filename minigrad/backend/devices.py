@@ -1,0 +1,92 @@
+"""Devices by name: where an array lives and how it gets elsewhere."""
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DeviceError
+from .arrays import Array
+
+
+@dataclass(frozen=True)
+class Device:
+    """``cpu`` or ``cuda:<index>``; compares equal to its name."""
+
+    type: str
+    index: int = 0
+
+    def __str__(self) -> str:
+        return self.type if self.type == "cpu" else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == (str(device(other)) if isinstance(other, str) else str(other))
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+CPU = Device("cpu")
+
+
+def device(name: Any) -> Device:
+    """The device called ``name``: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+
+    Raises:
+        DeviceError: the name is none of these.
+    """
+    if isinstance(name, Device):
+        return name
+    kind, _, index = str(name).partition(":")
+    if kind == "cpu" and index in ("", "0"):
+        return CPU
+    if kind == "cuda" and (not index or index.isdigit()):
+        return Device("cuda", int(index or 0))
+    raise DeviceError(f"device: expected 'cpu', 'cuda' or 'cuda:<index>', got {name!r}")
+
+
+def is_available(name: Any) -> bool:
+    """Whether arrays can be put on this device here and now."""
+    if device(name).type == "cpu":
+        return True
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    try:
+        return cupy.cuda.runtime.getDeviceCount() > device(name).index
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
+
+
+def device_of(a: Array) -> Device:
+    """The device on which the array lives."""
+    if type(a) is np.ndarray:
+        return CPU
+    place = getattr(a, "device", "cpu")
+    if isinstance(place, (str, Device)):
+        return device(place)
+    return Device("cuda", place.id)
+
+
+def to_device(a: Array, where: Any) -> Array:
+    """The array on that device; itself if it is there already.
+
+    Raises:
+        ImportError: the device needs CuPy, which is not installed.
+    """
+    target = device(where)
+    if device_of(a) == target:
+        return a
+    if target.type == "cpu":
+        return a.get()
+    if importlib.util.find_spec("cupy") is None:
+        raise ImportError(f"to_device: {target} needs CuPy; pip install 'minigrad[cuda12]' or 'minigrad[cuda13]'")
+    import cupy
+
+    with cupy.cuda.Device(target.index):
+        return cupy.asarray(a)

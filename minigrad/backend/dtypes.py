@@ -1,0 +1,51 @@
+"""Which dtypes carry gradients, and the dtype of what is created without one."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from .arrays import EXTENDED
+
+_local = threading.local()
+_default = np.dtype("float32")
+
+
+def default_dtype() -> np.dtype:
+    """The floating dtype of tensors created from nothing (``zeros``, parameters, ``random``)."""
+    return getattr(_local, "dtype", _default)
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the floating dtype of created tensors, in this thread.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.set_default_dtype("float64"); mg.zeros(2).dtype
+        dtype('float64')
+        >>> mg.set_default_dtype("float32")
+    """
+    d = np.dtype(dtype)
+    if not is_inexact(d):
+        raise DTypeError(f"set_default_dtype: expected a floating dtype, got {d}")
+    _local.dtype = d
+
+
+def is_inexact(dtype: Any) -> bool:
+    """Whether numbers of this dtype are floating or complex, so that a gradient makes sense."""
+    return dtype.kind in "fc" or dtype.name in EXTENDED
+
+
+def is_complex(dtype: Any) -> bool:
+    return dtype.kind == "c"
+
+
+def result_type(*operands: Any) -> np.dtype:
+    """The dtype that NumPy's promotion (NEP 50) gives; Python scalars are weak."""
+    return np.result_type(*operands)
+
+
+def working_dtype(dtype: Any) -> np.dtype:
+    """The dtype in which sums over ``dtype`` are accumulated: float32 for the half precisions."""
+    return np.dtype("float32") if dtype.itemsize == 2 and is_inexact(dtype) else dtype
