@@ -1,9 +1,113 @@
-"""minigrad: automatic differentiation that you can read."""
+"""minigrad: automatic differentiation that you can read.
 
-from . import autograd, errors, ops, testing
-from .autograd import *
-from .autograd import Tensor
+    import minigrad as mg
+
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward()
+    w.grad                  # Tensor([2., 4.], ...)
+
+Tensor mathematics has the array API's names (``mg.exp``, ``mg.linalg.inv``), layers and optimizers PyTorch's (``mg.nn``,
+``mg.optim``). ``mg.autograd`` is the engine, ``mg.viz`` draws graphs, ``mg.testing`` checks gradients.
+"""
+
+import importlib
+from math import e, inf, nan, pi
+from typing import Any
+
+from . import autograd, backend, data, errors, io, nn, ops, optim
+from .autograd import Tensor, enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .backend import Device, Generator, default_dtype, device, is_available, manual_seed, set_default_dtype
+from .backend.dtypes import (
+    bool_,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from .io import load, save
 from .ops import *
+from .ops import __all__ as _operations
+from .ops import fft, linalg, random, special
 
 __version__ = "0.1.0"
-tensor = Tensor
+
+bool = bool_
+newaxis = None
+
+_later = ("array_api", "testing", "viz")
+"""Parts that are imported when they are first used."""
+
+__all__ = [
+    "Device",
+    "Generator",
+    "Tensor",
+    "__version__",
+    "array_api",
+    "autograd",
+    "backend",
+    "bool_",
+    "complex128",
+    "complex64",
+    "data",
+    "default_dtype",
+    "device",
+    "e",
+    "enable_grad",
+    "errors",
+    "fft",
+    "float16",
+    "float32",
+    "float64",
+    "grad",
+    "inf",
+    "inference_mode",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "io",
+    "is_available",
+    "is_grad_enabled",
+    "linalg",
+    "load",
+    "manual_seed",
+    "nan",
+    "newaxis",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "pi",
+    "random",
+    "save",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "special",
+    "testing",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "viz",
+    *_operations,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _later:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_later})

@@ -1,5 +1,6 @@
 """The ops with which the engine makes a gradient conform to its tensor, and adds two of them."""
 
+import math
 from typing import Any
 
 from .op import binary, unary, view
@@ -11,9 +12,20 @@ def _sum_to(xp: Any) -> Any:
     def kernel(x: Any, shape: tuple[int, ...]) -> Any:
         lead = x.ndim - len(shape)
         axes = tuple([i for i in range(x.ndim) if i < lead or (shape[i - lead] == 1 != x.shape[i])])
-        if x.dtype.itemsize == 2:
+        if x.dtype.itemsize == 2 and x.dtype.kind not in "biu":
             return add(x, axes, dtype="float32", keepdims=True).astype(x.dtype).reshape(shape)
         return add(x, axes, keepdims=True).reshape(shape)
+
+    return kernel
+
+
+def _spread(xp: Any) -> Any:
+    def kernel(x: Any, shape: tuple[int, ...]) -> Any:
+        if math.prod(shape) > 4096:
+            return xp.broadcast_to(x, shape)
+        y = xp.empty(shape, x.dtype)  # for small arrays a copy is cheaper than a view, and so is every pass over it
+        y[...] = x
+        return y
 
     return kernel
 
@@ -42,6 +54,7 @@ add = binary(
     lambda g: g,
 )
 sum_to = view("sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to)
+spread = view("spread", "x repeated until it has this shape: the gradient of a sum.", lambda g, shape: sum_to(g, shape), _spread)
 broadcast_to = view(
     "broadcast_to",
     "Repeat x along new or unit axes until it has this shape; no memory is copied.",

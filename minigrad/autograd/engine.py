@@ -1,5 +1,6 @@
 """The chain rule: from the outputs to the leaves, newest node first, each node once."""
 
+import functools
 import operator
 import sys
 import threading
@@ -54,7 +55,9 @@ def propagate(
     wanted = None if targets is None else _leading_to(targets, toposort([n for n, _ in seeds]))
     written = graph.last_write
     leaves: dict[Node, Any] = {}
-    waiting: dict[int, list] = {}  # by birth: [node, gradient so far, whether that array is ours, youngest that contributed]
+    # by birth: [node, gradient so far, whether that array is ours, youngest that contributed]; None once done
+    waiting: dict[int, Any] = {}
+    crowded = 4096
     heap: list[int] = []
 
     def deliver(parent: Node, d: Any, source: int) -> None:
@@ -70,11 +73,17 @@ def propagate(
             entry[2] = not create_graph
 
     for root, seed in seeds:
-        deliver(root, seed, root.order + 1)
+        deliver(root, seed, sys.maxsize)  # younger than any write: what the caller holds must still be what the graph says
     del seeds, root, seed
     special = targets is not None or watch is not None
+    limited = wanted is not None
     while heap:
-        node, g, _, youngest = waiting.pop(-heappop(heap))
+        order = -heappop(heap)
+        node, g, _, youngest = waiting[order]
+        waiting[order] = None  # cheaper than taking the entry out, which makes a small dict resize all the time
+        if len(waiting) > crowded:
+            waiting = {o: e for o, e in waiting.items() if e is not None}
+            crowded = 4096 + 2 * len(waiting)
         op = node.op
         if special:
             if wanted is not None and node not in wanted:
@@ -111,10 +120,13 @@ def propagate(
             _deliver_many(node, g, saved, wanted, waiting, deliver)
             continue
         shape, dtype, elementwise = node.shape, node.dtype, op.elementwise
-        for parent, entry in zip(node.parents, op.rules):  # noqa: B905 (same length by construction; strict= costs)
-            if parent is None or (special and wanted is not None and parent not in wanted):
+        parents = node.parents
+        i = -1
+        for rule, need in op.rules:  # with a counter, as making a zip costs as much as an edge
+            i += 1
+            parent = parents[i]
+            if parent is None or (limited and parent not in wanted):  # type: ignore[operator]
                 continue
-            rule, need = entry
             if need is None:
                 d = rule(g)
             elif type(need) is int:
@@ -133,11 +145,10 @@ def propagate(
                 else:
                     prior[1] = prior[1] + d
                     prior[2] = not create_graph
-                d = None
+                d = None  # frees it before the next rule runs
             else:
                 waiting[order] = [parent, d, False, birth]
                 heappush(heap, -order)
-        g = saved = d = None
     return leaves
 
 
@@ -147,13 +158,14 @@ def _deliver_many(node: Node, g: Any, saved: tuple, wanted: Any, waiting: dict, 
     if op is OUTPUT:
         parent, index = parents[0], saved[2]
         entry = waiting.get(parent.order)
-        gs = (None,) * len(parent.shape) if entry is None else entry[1]
-        gs = (*gs[:index], g if gs[index] is None else gs[index] + g, *gs[index + 1 :])
         if entry is None:
-            deliver(parent, gs, node.order)
-        else:
-            entry[1] = gs
+            deliver(parent, [None] * len(parent.shape), node.order)
+            entry = waiting[parent.order]
+        gs = entry[1]  # a list, so that a thousand outputs do not cost a thousand tuples of a thousand
+        gs[index] = g if gs[index] is None else gs[index] + g
         return
+    if type(g) is list:
+        g = tuple(g)
     rule, need = op.whole
     asked = tuple([p is not None and (wanted is None or p in wanted) for p in parents])
     ds = rule(g, asked, *(() if need is None else (saved[need],) if type(need) is int else need(saved)))
@@ -275,6 +287,15 @@ def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
             hook(t)
 
 
+@functools.cache
+def _one(kind: type, dtype: Any) -> Any:
+    """The seed of every scalar loss: a locked 0-d one, which nothing can write to."""
+    one = namespace(kind).ones((), dtype)
+    if kind is np.ndarray:
+        one.flags.writeable = False
+    return one
+
+
 def _seed(t: Any, gradient: Any, who: str) -> Any:
     """The gradient with which backward starts at ``t``, as a raw array or as the Tensor given."""
     if not isinstance(t, Tensor):
@@ -284,8 +305,7 @@ def _seed(t: Any, gradient: Any, who: str) -> Any:
     if gradient is None:
         if t.data.size != 1:
             raise GraphError(f"{who} needs a scalar or an explicit gradient; output shape {t.shape}")
-        xp = namespace(type(t.data))
-        return xp.ones(t.shape, t.dtype)
+        return _one(type(t.data), t.dtype) if not t.data.ndim else namespace(type(t.data)).ones(t.shape, t.dtype)
     g = gradient if isinstance(gradient, Tensor) else as_data(gradient)
     if tuple(g.shape) != t.shape:
         raise ShapeError(f"{who}: the gradient has shape {tuple(g.shape)}, the output {t.shape}")
@@ -296,7 +316,7 @@ def _seed(t: Any, gradient: Any, who: str) -> Any:
 
 def _stop_at_nan(node: Node, g: Any) -> None:
     """While anomaly detection is on: raise at the first gradient that is not a number."""
-    for v in g if type(g) is tuple else (g,):
+    for v in g if type(g) is list else (g,):
         if v is not None and bool((raw(v) != raw(v)).any()):
             line = graph.sources.get(node.order, "") if graph.sources is not None else ""
             raise GraphError(f"backward: the gradient that reached {node.name}{line and f' ({line})'} of shape {node.shape} holds NaN")
@@ -309,7 +329,7 @@ def _run(seeds: list[tuple[Node, Any]], create_graph: bool, **options: Any) -> d
         seeds = [(n, g if isinstance(g, Tensor) else wrap(g, None)) for n, g in seeds]
         with _Mode(True), np.errstate(all="ignore"):
             return propagate(seeds, create_graph=True, **options)
-    seeds = [(n, raw(g)) for n, g in seeds]
+    seeds = [(n, raw(g)) for n, g in seeds]  # the callers' own lists go with them, so that a seed can be freed
     with np.errstate(all="ignore"):
         return propagate(seeds, **options)
 
@@ -334,20 +354,24 @@ def backward(
         GraphError: no graph, a freed graph, a non-scalar without gradient, or an array that was overwritten since it was saved.
         ShapeError: the gradient has another shape than its tensor.
     """
-    many = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
-    gs = list(gradient) if isinstance(gradient, (list, tuple)) and isinstance(tensors, (list, tuple)) else [gradient] * len(many)
-    if len(gs) != len(many):
-        raise GraphError(f"backward: {len(many)} tensors but {len(gs)} gradients")
-    seeds = [(t.node, _seed(t, g, "backward")) for t, g in zip(many, gs, strict=True)]
-    options: dict[str, Any] = {"retain_graph": create_graph if retain_graph is None else retain_graph}
-    if inputs is not None:
+    if isinstance(tensors, Tensor):
+        seeds = [(tensors.node, _seed(tensors, gradient, "backward"))]
+    else:
+        gs = gradient if isinstance(gradient, (list, tuple)) else [gradient] * len(tensors)
+        if len(gs) != len(tensors):
+            raise GraphError(f"backward: {len(tensors)} tensors but {len(gs)} gradients")
+        seeds = [(t.node, _seed(t, g, "backward")) for t, g in zip(tensors, gs, strict=True)]
+        del gs
+    if retain_graph is None:
+        retain_graph = create_graph
+    if inputs is None:
+        leaves = _run(seeds, create_graph, retain_graph=retain_graph)
+    else:
         chosen = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         _require_nodes(chosen, "backward: inputs")
-        options |= {"targets": frozenset([t.node for t in chosen]), "found": {}}
-    leaves = _run(seeds, create_graph, **options)
-    if inputs is not None:
-        leaves = options["found"]
-    del seeds, gs
+        leaves = {}
+        _run(seeds, create_graph, retain_graph=retain_graph, targets=frozenset([t.node for t in chosen]), found=leaves)
+    del seeds
     while leaves:
         leaf, g = leaves.popitem()
         deposit(leaf, g, create_graph)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import is_inexact
 from ..errors import DTypeError, GraphError
 from .mode import _Mode, no_grad, recording
-from .node import Node
+from .node import Node, make_node
 from .op import Op, part
 from .tensor import Tensor, raw, wrap
 
@@ -43,25 +44,46 @@ class Context:
 
 
 class _Saved:
-    """Tensors that a Function saved: arrays with their nodes, or the place of an output."""
+    """Tensors that a Function saved: inputs with their nodes, outputs by their place, intermediates as bare arrays."""
 
-    def __init__(self, saved: tuple, outputs: list[Tensor]):
+    def __init__(self, name: str, saved: tuple, inputs: tuple, outputs: list[Tensor]):
+        self.name = name
         places = {id(t): i for i, t in enumerate(outputs)}
-        self.items = [None if t is None else (places[id(t)], None) if id(t) in places else (t.data, t.node) for t in saved]
+        given = {id(t) for t in inputs}
+        self.items: list[Any] = []
+        for t in saved:
+            if t is None:
+                self.items.append(None)
+            elif id(t) in places and id(t) not in given:
+                self.items.append((places[id(t)], None, False))
+            else:
+                self.items.append((t.data, t.node, id(t) not in given and is_inexact(t.dtype)))
 
-    def arrays(self, outputs: list[Tensor]) -> list:
-        return [outputs[i[0]].data if isinstance(i[0], int) else i[0] for i in self.items if i is not None]
+    @property
+    def wants_outputs(self) -> bool:
+        return any(i is not None and isinstance(i[0], int) for i in self.items)
+
+    def arrays(self) -> list:
+        """What was saved besides outputs, for the check that nobody overwrote it."""
+        return [i[0] for i in self.items if i is not None and not isinstance(i[0], int)]
 
     def tensors(self, y: tuple, graph: bool) -> tuple:
         out: list[Any] = []
         for item in self.items:
             if item is None:
                 out.append(None)
-            elif isinstance(item[0], int):
-                v = y[item[0]]
+                continue
+            value, node, intermediate = item
+            if isinstance(value, int):
+                v = y[value]
                 out.append(v if isinstance(v, Tensor) else wrap(v, None))
-            else:
-                out.append(wrap(item[0], item[1] if graph else None))
+                continue
+            if graph and intermediate:
+                raise GraphError(
+                    f"{self.name}.backward: it saved an intermediate of shape {value.shape}, whose dependence on the inputs is not recorded, "
+                    "so a second derivative through it would be wrong; save inputs and outputs, or set constants as attributes of ctx"
+                )
+            out.append(wrap(value, node if graph else None))
         return tuple(out)
 
 
@@ -109,16 +131,14 @@ class Function:
                 raise DTypeError(f"{cls.__name__}.forward: expected a Tensor or a tuple of Tensors, got {type(y).__name__}")
         if not recording() or all(n is None for n in nodes):
             return result
-        saved = _Saved(ctx._saved, outputs)
+        saved = _Saved(cls.__name__, ctx._saved, inputs, outputs)
         constant, ctx._saved, ctx._constant = ctx._constant, (), ()
-        keeps_output = any(i is not None and isinstance(i[0], int) for i in saved.items)
         arrays = tuple([y.data for y in outputs])
-        y0: Any = (arrays if many else arrays[0]) if keeps_output else None
+        y0: Any = (arrays if many else arrays[0]) if saved.wants_outputs else None
         shapes, dtypes = tuple([a.shape for a in arrays]), tuple([a.dtype for a in arrays])
-        node = Node(
-            cls._op(),
+        node = make_node(cls._op(),
             nodes,
-            (y0, (ctx, saved, shapes, dtypes, many), *saved.arrays(outputs)),
+            (y0, (ctx, saved, shapes, dtypes, many), *saved.arrays()),
             shapes if many else shapes[0],
             dtypes if many else dtypes[0],
         )

@@ -2,7 +2,7 @@
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -23,14 +23,13 @@ class Node:
 
     __slots__ = ("__weakref__", "dtype", "op", "order", "parents", "saved", "shape", "watch")
 
-    def __init__(self, op: Any, parents: tuple, saved: Any, shape: Any, dtype: Any):
-        self.op = op
-        self.parents = parents
-        self.saved = saved
-        self.shape = shape
-        self.dtype = dtype
-        self.order = birth()
-        self.watch: Watch | None = None
+    op: Any
+    parents: tuple
+    saved: Any
+    shape: Any
+    dtype: Any
+    order: int
+    watch: "Watch | None"
 
     @property
     def name(self) -> str:
@@ -43,6 +42,19 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name} node {self.shape} {self.dtype}>"
+
+
+def make_node(op: Any, parents: tuple, saved: Any, shape: Any, dtype: Any) -> Node:
+    """A node born now. (A function, as a class with ``__init__`` takes twice as long to call; the hottest forms write it out.)"""
+    node = Node()
+    node.op = op
+    node.parents = parents
+    node.saved = saved
+    node.shape = shape
+    node.dtype = dtype
+    node.order = birth()
+    node.watch = None
+    return node
 
 
 class Watch:
@@ -118,20 +130,41 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
 
     ``youngest`` is the birth of the youngest node that used the output of ``node``.
     """
-    for value in saved:
-        if hasattr(value, "dtype") and hasattr(value, "shape"):
-            known = writes.get(id(holder(value)))
+    used = needed(node, len(saved))
+    for i, value in enumerate(saved):
+        for a in arrays_in(value) if used is None or i in used else ():
+            known = writes.get(id(holder(a)))
             if known is not None and known.order > node.order:
                 raise GraphError(
-                    f"backward: {node.name}{_at(node.order)} saved an array of shape {tuple(value.shape)} that "
+                    f"backward: {node.name}{_at(node.order)} saved an array of shape {tuple(a.shape)} that "
                     f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
                     "use the out-of-place form, or clone() before the write"
                 )
-        elif type(value) is Cell and any(node.order < w < youngest for w in value.orders):
+        if type(value) is Cell and any(node.order < w < youngest for w in value.orders):
             raise GraphError(
                 f"backward: a view ({node.name}{_at(node.order)}) was used{_at(youngest)} after the tensor it is a view of "
                 "had been changed in place; take the view again after the write"
             )
+
+
+def needed(node: Node, n: int) -> set[int] | None:
+    """Which of the ``n`` things a node saved its rules will ask for, given which of its inputs want a gradient; None: any of them."""
+    if node.op.rules is None:
+        return None
+    used: set[int] = set()
+    for parent, (_, need) in zip(node.parents, node.op.rules, strict=False):
+        if parent is not None and need is not None:
+            used.update((need,) if type(need) is int else need(range(n)))
+    return used
+
+
+def arrays_in(value: Any) -> Iterator[Array]:
+    """The arrays in something saved: itself, or those in a tuple."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        yield value
+    elif type(value) is tuple:
+        for v in value:
+            yield from arrays_in(v)
 
 
 def _at(order: int) -> str:
@@ -151,11 +184,25 @@ class Cell:
 class Link:
     """What ties a tensor to others: the tensor it is a view of and how, the writes they share; and the name the user gave it."""
 
-    __slots__ = ("base", "f", "how", "name", "writes")
+    __slots__ = ("base", "f", "how", "name", "views", "writes")
 
     def __init__(self, base: Any = None, f: Any = None, how: Any = None, writes: Cell | None = None):
         self.base, self.f, self.how, self.writes = base, f, how, writes
         self.name: str | None = None
+        self.views: list[Any] | None = None
+
+
+def follow(x: Any, t: Any) -> None:
+    """Let the constant tensor ``x`` know its view ``t``: a recorded write to ``x`` must bring both into the graph."""
+    link = x.link
+    if link is None:
+        link = x.link = Link()
+    views = link.views
+    if views is None:
+        views = link.views = []
+    elif not len(views) & (len(views) - 1):  # at 1, 2, 4, 8 ...: forget those that are gone, so that the list stays short
+        views[:] = [v for v in views if v() is not None]
+    views.append(weakref.ref(t))
 
 
 def caller() -> str:

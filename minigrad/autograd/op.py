@@ -20,11 +20,12 @@ from ..backend.devices import device_of
 from ..errors import DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
 from .mode import paused, recording
 from . import node as graph
-from .node import Cell, Link, Node
+from .node import Cell, Link, Node, follow, make_node
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
 new = object.__new__
+NOTHING = (None, None, None)
 
 
 class Op:
@@ -64,6 +65,15 @@ class Op:
         )
         self.rules: Any = None if whole else calls
         self.whole: Any = calls[0] if whole and calls else None
+
+    def again(self, error: Exception, kind: type, operands: tuple, params: tuple = ()) -> Any:
+        """After a kernel failed: run the one for this array type, if it was not in the table yet; else raise its error, explained."""
+        if kind not in self.kernels.table:
+            try:
+                return self.kernels[kind](*operands, *params)
+            except Exception as other:
+                error = other
+        raise explained(self, error, operands, params) from None
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -124,22 +134,22 @@ def on_arrays(op: Op, *args: Any) -> Any:
 def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -> Any:
     """An elementwise op of one input."""
     op = Op(name, ("y", "x"), (rule,), kernel=kernel, doc=doc, elementwise=True)
-    kernels, (keep_y, keep_x) = op.kernels, op.keep
+    kernels, (keep_y, keep_x) = op.kernels.table, op.keep
 
     def f(x: Any) -> Any:
-        if not isinstance(x, Tensor):
+        if type(x) is not Tensor and not isinstance(x, Tensor):
             return on_arrays(op, operand(x))
         a = x.data
         parent = x.node
         try:
             y = kernels[type(a)](a)
         except Exception as error:
-            raise explained(op, error, (a,)) from None
+            y = op.again(error, type(a), (a,))
         if type(y) is not ndarray:
             y = settled(y)
         if parent is None or (paused and not recording()):
             return wrap(y, None)
-        node = new(Node)  # Node(...) and wrap() written out: this is the hot path
+        node = Node()  # make_node() and wrap() written out: this is the hot path
         node.op = op
         node.parents = (parent,)
         node.saved = (y if keep_y else None, a if keep_x else None)
@@ -156,18 +166,21 @@ def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -
     return named(f, op)
 
 
-def binary(name: str, doc: str, rule_a: Callable | None, rule_b: Callable | None, kernel: Callable | None = None) -> Any:
-    """An elementwise op of two inputs that are broadcast against each other."""
-    op = Op(name, ("y", "a", "b"), (rule_a, rule_b), kernel=kernel, doc=doc, inputs=2, elementwise=True)
-    kernels, (keep_y, keep_a, keep_b) = op.kernels, op.keep
+def binary(
+    name: str, doc: str, rule_a: Callable | None, rule_b: Callable | None, kernel: Callable | None = None, elementwise: bool = True
+) -> Any:
+    """An op of two inputs that are broadcast against each other, elementwise or (``elementwise=False``) in their leading axes only."""
+    op = Op(name, ("y", "a", "b"), (rule_a, rule_b), kernel=kernel, doc=doc, inputs=2, elementwise=elementwise)
+    kernels, (keep_y, keep_a, keep_b) = op.kernels.table, op.keep
+    keeps = any(op.keep)
 
     def f(a: Any, b: Any) -> Any:
         m = n = None
-        if isinstance(a, Tensor):
+        if type(a) is Tensor or isinstance(a, Tensor):  # the first test is the cheaper, and nearly always true
             m = a.node
             a = a.data
             kind = type(a)
-            if isinstance(b, Tensor):
+            if type(b) is Tensor or isinstance(b, Tensor):
                 n = b.node
                 b = b.data
             elif type(b) is not float:
@@ -182,15 +195,15 @@ def binary(name: str, doc: str, rule_a: Callable | None, rule_b: Callable | None
         try:
             y = kernels[kind](a, b)
         except Exception as error:
-            raise explained(op, error, (a, b)) from None
+            y = op.again(error, kind, (a, b))
         if type(y) is not ndarray:
             y = settled(y)
         if (m is None and n is None) or (paused and not recording()):
             return wrap(y, None)
-        node = new(Node)  # Node(...) and wrap() written out: this is the hot path
+        node = Node()  # make_node() and wrap() written out: this is the hot path
         node.op = op
         node.parents = (m, n)
-        node.saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
+        node.saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None) if keeps else NOTHING
         node.shape = y.shape
         node.dtype = y.dtype
         node.order = graph.birth()
@@ -222,10 +235,11 @@ def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(out)
 
 
-def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -> Any:
+def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = None, options: Callable | None = None) -> Any:
     """An op that reduces axes: ``f(x, axis=None, keepdims=False)``. Its rule sees ``g`` and ``y`` with those axes still open (length 1).
 
     The kernel is ``kernel(x, axis, keepdims)`` with ``axis`` None or a tuple of axes counted from the front.
+    ``options(name, x, keywords)`` gives the x to use where other keywords came; without it they are an error.
     """
     wants = parameters(rule)[1:]
     names = ("y", "x", "shape", "axis")
@@ -241,14 +255,16 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
 
     op = Op(name, names, (opened,), kernel=kernel, doc=doc)
     op.keep = tuple(n in wants or n in ("shape", "axis") for n in names)
-    kernels, (keep_y, keep_x, *_) = op.kernels, op.keep
+    kernels, (keep_y, keep_x, *_) = op.kernels.table, op.keep
 
     def f(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
         if other:
-            raise unexpected(name, other)
+            if options is None:
+                raise unexpected(name, other)
+            x = options(name, x, other)
         if not isinstance(x, Tensor):
-            x = operand(x)
-            return on_arrays(op, x, axis if axis is None else normal_axis(name, axis, np.ndim(x)), keepdims)
+            x = operand(x) if is_array(x) else asarray(x)
+            return on_arrays(op, x, axis if axis is None else normal_axis(name, axis, x.ndim), keepdims)
         a = x.data
         node = x.node
         if axis is not None:
@@ -256,12 +272,12 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
         try:
             y = kernels[type(a)](a, axis, keepdims)
         except Exception as error:
-            raise explained(op, error, (a,)) from None
+            y = op.again(error, type(a), (a,), (axis, keepdims))
         if type(y) is not ndarray:
             y = settled(y)
         if node is None or (paused and not recording()):
             return wrap(y, None)
-        return wrap(y, Node(op, (node,), (y if keep_y else None, a if keep_x else None, a.shape, axis), y.shape, y.dtype))
+        return wrap(y, make_node(op, (node,), (y if keep_y else None, a if keep_x else None, a.shape, axis), y.shape, y.dtype))
 
     return named(f, op)
 
@@ -279,32 +295,36 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
     Where the result shares the memory of ``x``, it is a view: a write through one reaches the other, in the graph too.
     """
     op = Op(name, ("y", "x", "shape", "how", "cell"), (rule,), kernel=kernel, doc=doc)
-    kernels = op.kernels
+    kernels = op.kernels.table
 
     def f(x: Any, how: Any) -> Any:
         if not isinstance(x, Tensor):
-            return on_arrays(op, operand(x), how)
+            return on_arrays(op, x if is_array(x) else asarray(x), how)
         a = x.data
         node = x.node
         try:
             y = kernels[type(a)](a, how)
         except Exception as error:
-            raise explained(op, error, (a,), (how,)) from None
+            y = op.again(error, type(a), (a,), (how,))
         if type(y) is not ndarray:
             y = settled(y)
+        base = y.base
+        shared = base is not None and (base is a or base is a.base)  # a copy may have a base too, which is then its own
         if node is None or (paused and not recording()):
             t = wrap(y, None)
-            if y.base is not None:
+            if shared:
                 t.link = Link(x, f, how)
+                if node is None and (not paused or recording()):
+                    follow(x, t)
             return t
-        if y.base is None:  # a copy
-            return wrap(y, Node(op, (node,), (None, None, a.shape, how, None), y.shape, y.dtype))
+        if not shared:
+            return wrap(y, make_node(op, (node,), (None, None, a.shape, how, None), y.shape, y.dtype))
         link = x.link
         if link is None:
             link = x.link = Link()
         if link.writes is None:
             link.writes = Cell()
-        t = wrap(y, Node(op, (node,), (None, None, a.shape, how, link.writes), y.shape, y.dtype))
+        t = wrap(y, make_node(op, (node,), (None, None, a.shape, how, link.writes), y.shape, y.dtype))
         t.link = Link(x, f, how, link.writes)
         return t
 
@@ -368,9 +388,9 @@ def record(op: Op, parents: tuple, y: Any, arrays: Any, params: tuple) -> Any:
     shapes = tuple([getattr(a, "shape", ()) for a in arrays])
     kept += [shapes[0], shapes]
     if type(y) is not tuple:
-        node = Node(op, parents, tuple(kept), y.shape, y.dtype)
+        node = make_node(op, parents, tuple(kept), y.shape, y.dtype)
         return wrap(y, node)
-    node = Node(op, parents, tuple(kept), tuple([v.shape for v in y]), tuple([v.dtype for v in y]))
+    node = make_node(op, parents, tuple(kept), tuple([v.shape for v in y]), tuple([v.dtype for v in y]))
     return tuple([wrap(v, part(node, i, v) if v.dtype.kind in "fcV" else None) for i, v in enumerate(y)])
 
 
@@ -379,7 +399,7 @@ OUTPUT = Op("output", ("y", "x", "index"), (), whole=True, doc="One of the outpu
 
 def part(node: Node, index: int, value: Any) -> Node:
     """The node of output ``index`` of a node with several outputs."""
-    return Node(OUTPUT, (node,), (None, None, index), value.shape, value.dtype)
+    return make_node(OUTPUT, (node,), (None, None, index), value.shape, value.dtype)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------

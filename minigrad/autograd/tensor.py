@@ -10,7 +10,7 @@ from ..backend import arrays, device_of, is_inexact, to_device
 from ..backend.arrays import Array
 from ..errors import DTypeError, GraphError
 from . import mode
-from .node import Handle, Link, Node, Watch, version
+from .node import Handle, Link, Node, Watch, make_node, version
 
 _new = object.__new__
 
@@ -93,7 +93,7 @@ class Tensor:
                 raise DTypeError(
                     f"requires_grad: only floating and complex tensors can require grad, got {self.data.dtype}; use astype('float32')"
                 )
-            self.node = Node(None, (), (), self.data.shape, self.data.dtype)
+            self.node = make_node(None, (), (), self.data.shape, self.data.dtype)
         elif not requires_grad and self.node is not None:
             if self.node.op is not None:
                 raise GraphError("requires_grad_(False): this tensor was computed; use detach() to get a constant")

@@ -26,9 +26,8 @@ def namespace(kind: type) -> Any:
     if found is None:
         root = kind.__module__.partition(".")[0]
         if root in ("builtins", "numpy") or issubclass(kind, np.ndarray):
-            found = np
-        else:
-            found = sys.modules.get(root)
+            return np  # not noted: what is noted counts as an array, and a number is none
+        found = sys.modules.get(root)
         if not hasattr(found, "ufunc"):
             raise DTypeError(
                 f"expected an array, a Tensor or a number, got {kind.__module__}.{kind.__qualname__}"
@@ -37,21 +36,24 @@ def namespace(kind: type) -> Any:
     return found
 
 
-class Kernels(dict):
+class Kernels:
     """``array type -> function`` for one op, filled at first use from the type's namespace.
 
-    ``make(xp)`` builds the function; without it the namespace's function of that name is taken.
-    Replacing an entry replaces the kernel, whoever does it: a GPU, a compiled kernel, a profiler.
+    ``make(xp)`` builds the function; without it the namespace's function of that name is taken. ``table`` is a plain dict, which
+    is what the hot path reads; replacing an entry replaces the kernel, whoever does it: a GPU, a compiled kernel, a profiler.
     """
 
-    __slots__ = ("make", "name")
+    __slots__ = ("make", "name", "table")
 
     def __init__(self, name: str, make: Callable[[Any], Callable] | None = None):
         self.name, self.make = name, make
+        self.table: dict[type, Callable] = {}
 
-    def __missing__(self, kind: type) -> Callable:
-        xp = namespace(kind)
-        self[kind] = kernel = self.make(xp) if self.make else getattr(xp, self.name)
+    def __getitem__(self, kind: type) -> Callable:
+        kernel = self.table.get(kind)
+        if kernel is None:
+            xp = namespace(kind)
+            self.table[kind] = kernel = self.make(xp) if self.make else getattr(xp, self.name)
         return kernel
 
 

@@ -8,8 +8,14 @@ import numpy as np
 from ..errors import DTypeError
 from .arrays import EXTENDED
 
+bool_ = np.dtype("bool")
+int8, int16, int32, int64 = (np.dtype(f"int{bits}") for bits in (8, 16, 32, 64))
+uint8, uint16, uint32, uint64 = (np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64))
+float16, float32, float64 = (np.dtype(f"float{bits}") for bits in (16, 32, 64))
+complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
+
 _local = threading.local()
-_default = np.dtype("float32")
+_default = float32
 
 
 def default_dtype() -> np.dtype:

@@ -1,12 +1,34 @@
+"""Floor 2: the differentiable operations, one family a file."""
+
+import sys as _sys
+
+from . import fft, linalg, random, special
+from .activation import *
 from .arithmetic import *
+from .bins import *
+from .creation import *
 from .exponential import *
-from .reduce import *
-from .shape import *
+from .indexing import *
+from .joining import *
+from .listing import table
+from .logic import *
+from .nan import *
 from .products import *
-from ..autograd import Tensor
-T=Tensor
-T.__add__=add; T.__mul__=multiply; T.__neg__=negative; T.__matmul__=matmul; T.__sub__=subtract; T.__truediv__=divide
-T.__radd__=lambda a,b:add(b,a); T.__rmul__=lambda a,b:multiply(b,a)
-T.sum=sum
-T.reshape=reshape
-T.exp=exp
+from .reduce import *
+from .scan import *
+from .sequences import *
+from .shape import *
+from .softmax import *
+from .sort import *
+from .statistics import *
+from .trigonometric import *
+
+from . import inplace  # these attach to Tensor: writes in place,  # isort: skip
+from .methods import *  # operators and methods,  # isort: skip
+from .protocols import *  # and what makes NumPy's functions take Tensors  # isort: skip
+
+_families = """
+    activation arithmetic bins creation exponential indexing joining logic methods nan products
+    protocols reduce scan sequences shape softmax sort statistics trigonometric
+    """
+__all__ = sorted({name for family in _families.split() for name in _sys.modules[f"{__name__}.{family}"].__all__})

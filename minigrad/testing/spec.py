@@ -58,6 +58,7 @@ class OpSpec:
         half: the tolerance in float16, relative to the largest output.
         single: the tolerance in float32.
         kinks: what the gradient is at kinks, ties and other conventions, in words.
+        creates: it gives Tensors whatever goes in (``zeros``, ``asarray``).
         errors: bad calls: (arguments, keywords, exception, words of the message).
         note: anything a reader should know.
     """
@@ -77,6 +78,7 @@ class OpSpec:
     half: float = 5e-3
     single: float = 2e-5
     kinks: str = ""
+    creates: bool = False
     errors: list[tuple] = field(default_factory=list)
     note: str = ""
 

@@ -1,0 +1,39 @@
+"""Files that are either the old one or the new one, whatever happens while writing."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def replace_file(path: Any, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a file under a temporary name beside ``path``, force it to the disk, and rename it to ``path``.
+
+    If anything fails, the old file stays as it was and the temporary one is removed. A symbolic link is followed.
+
+    Raises:
+        OSError: the folder is not there or not writable, the disk is full, or ``path`` is a folder.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(f"save: {path} is a folder; give the name of a file")
+    part = target.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        with open(part, "xb") as f:
+            write(f)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not every system lets a folder be opened
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+__all__ = ["replace_file"]

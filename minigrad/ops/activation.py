@@ -1,0 +1,252 @@
+"""Activations: what stands between the layers of a network. Names, arguments and defaults are PyTorch's; ``axis`` is its ``dim``.
+
+Here are the smooth ones and those that join channels; those with a kink are in ``rectifiers``.
+"""
+
+import math
+from typing import Any
+
+from ..autograd.op import apply, general, normal_axis, operand, unary
+from ..autograd.tensor import Tensor
+from ..errors import ShapeError
+from . import rectifiers
+from .arithmetic import abs, multiply, square
+from .exponential import exp, expit, expm1, sigmoid  # noqa: F401 (expit is offered from here too)
+from .joining import concat
+from .logic import where
+from .rectifiers import *  # noqa: F403 (gathered here)
+from .rectifiers import relu
+from .reduce import max as largest
+from .shape import reshape
+from .trigonometric import tanh
+
+
+# -- soft steps -------------------------------------------------------------------------------------------------------
+def _softplus(xp: Any, x: Any, beta: float, threshold: float) -> Any:
+    z = x if beta == 1 else x * beta
+    y = xp.log1p(xp.exp(xp.copysign(z, -1.0))) + xp.maximum(z, 0)
+    return xp.where(z > threshold, x, y if beta == 1 else y / beta)
+
+
+_softplus_op = general(_softplus, lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)), name="softplus")
+
+
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """``log(1 + e**(beta * x)) / beta``: a smooth relu.
+
+    Args:
+        beta: how sharp the bend is.
+        threshold: where ``beta * x`` is above it, the result is x itself.
+    Gradient: g * sigmoid(beta * x).
+    Numerics: no overflow on either side.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.softplus(mg.tensor([-1000.0, 1000.0]))
+        Tensor([   0., 1000.], shape (2,), float32, cpu)
+    """
+    if beta <= 0:
+        raise ValueError(f"softplus: beta must be positive, got {beta}")
+    return apply(_softplus_op, (x,), beta, threshold)
+
+
+logsigmoid = unary(
+    "logsigmoid",
+    """log(sigmoid(x)).
+
+    Gradient: g * sigmoid(-x), which is -g * expm1(y).
+    Numerics: exact on both sides: x for very negative x, -e**-x for large.
+    """,
+    lambda g, y: -(g * expm1(y)),
+    lambda xp: lambda x: xp.minimum(x, 0) - xp.log1p(xp.exp(xp.copysign(x, -1.0))),
+)
+softsign = unary(
+    "softsign",
+    """x / (1 + abs(x)). Gradient: g / (1 + abs(x))**2.""",
+    lambda g, x: g / square(abs(x) + 1),
+    lambda xp: lambda x: x / (xp.absolute(x) + 1),
+)
+tanhshrink = unary(
+    "tanhshrink",
+    """x - tanh(x). Gradient: g * tanh(x)**2.""",
+    lambda g, x: g * square(tanh(x)),
+    lambda xp: lambda x: x - xp.tanh(x),
+)
+
+
+# -- x times a soft step ----------------------------------------------------------------------------------------------
+def _normal_cdf(x: Any) -> Any:
+    from .special import erfc  # special functions stand above; found at the first use
+
+    return erfc(x * -math.sqrt(0.5)) * 0.5
+
+
+def _gelu_tanh_argument(x: Any) -> Any:
+    return x * (x * x * 0.044715 + 1) * math.sqrt(2 / math.pi)
+
+
+def _gelu_tanh_rule(g: Any, x: Any) -> Any:
+    t = tanh(_gelu_tanh_argument(x))
+    return g * ((t + 1) * 0.5 + x * (1 - t * t) * ((x * x * (3 * 0.044715) + 1) * math.sqrt(0.5 / math.pi)))
+
+
+_gelu = unary(
+    "gelu",
+    "x times the probability that a standard normal number is below x.",
+    lambda g, x: g * (_normal_cdf(x) + x * exp(x * x * -0.5) * math.sqrt(0.5 / math.pi)),
+    lambda xp: lambda x: x * _normal_cdf(x),
+)
+_gelu_tanh = unary(
+    "gelu_tanh",
+    "gelu with its normal distribution approximated by tanh.",
+    _gelu_tanh_rule,
+    lambda xp: lambda x: x * (0.5 * xp.tanh(_gelu_tanh_argument(x)) + 0.5),
+)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x * Phi(x), Phi the distribution function of the standard normal distribution.
+
+    Args:
+        approximate: "none", or "tanh" for ``0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))``.
+    Gradient: g * (Phi(x) + x * phi(x)), phi the density.
+    Source: Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.gelu(mg.tensor([-100.0, 0.0, 100.0]))
+        Tensor([ -0.,   0., 100.], shape (3,), float32, cpu)
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
+    return _gelu(x) if approximate == "none" else _gelu_tanh(x)
+
+
+def _silu_rule(g: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return g * (s * (x * (1 - s) + 1))
+
+
+def _silu(xp: Any) -> Any:
+    logistic = sigmoid.op.kernels.make(xp)
+    return lambda x: x * logistic(x)
+
+
+silu = unary(
+    "silu",
+    """x * sigmoid(x), also called swish.
+
+    Gradient: with s = sigmoid(x): g * s * (1 + x * (1 - s)).
+    Source: Elfwing, Uchibe and Doya, Sigmoid-Weighted Linear Units (2017); Ramachandran, Zoph and Le (2017).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.silu(mg.tensor([-1000.0, 0.0, 1000.0]))
+        Tensor([  -0.,    0., 1000.], shape (3,), float32, cpu)
+    """,
+    _silu_rule,
+    _silu,
+)
+
+
+def _mish_rule(g: Any, x: Any) -> Any:
+    t = tanh(softplus(x))
+    return g * (t + x * (1 - t * t) * sigmoid(x))
+
+
+mish = unary(
+    "mish",
+    """x * tanh(softplus(x)).
+
+    Gradient: with t = tanh(softplus(x)): g * (t + x * (1 - t**2) * sigmoid(x)).
+    Source: Misra, Mish: A Self Regularized Non-Monotonic Activation Function (2019), eq. 1.
+    """,
+    _mish_rule,
+    lambda xp: lambda x: x * xp.tanh(_softplus(xp, x, 1, 20.0)),
+)
+
+
+# -- several channels at once -----------------------------------------------------------------------------------------
+def _halves(name: str, x: Any, axis: int) -> tuple[Any, Any]:
+    x = x if isinstance(x, Tensor) else operand(x)
+    (axis,) = normal_axis(name, axis, x.ndim)
+    if x.shape[axis] % 2:
+        raise ShapeError(f"{name}: axis {axis} must have an even length to be halved, got {x.shape[axis]} in x {tuple(x.shape)}")
+    h, lead = x.shape[axis] // 2, (slice(None),) * axis
+    return x[(*lead, slice(None, h))], x[(*lead, slice(h, None))]
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """Gated linear unit: ``a * sigmoid(b)`` for the halves a, b of x along ``axis``.
+
+    Shapes: axis of length 2 C becomes C.
+    Raises:
+        ShapeError: the length of the axis is odd.
+    Source: Dauphin et al., Language Modeling with Gated Convolutional Networks (2017), eq. 1.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.glu(mg.tensor([4.0, 0.0]))
+        Tensor([2.], shape (1,), float32, cpu)
+    """
+    a, b = _halves("glu", x, axis)
+    return multiply(a, sigmoid(b))
+
+
+def swiglu(x: Any, axis: int = -1) -> Any:
+    """``silu(a) * b`` for the halves a, b of x along ``axis``.
+
+    Shapes: axis of length 2 C becomes C.
+    Raises:
+        ShapeError: the length of the axis is odd.
+    Source: Shazeer, GLU Variants Improve Transformer (2020), eq. 5.
+    """
+    a, b = _halves("swiglu", x, axis)
+    return multiply(silu(a), b)
+
+
+def maxout(x: Any, k: int, axis: int = 1) -> Any:
+    """The largest of each group of ``k`` neighbours along ``axis``.
+
+    Shapes: axis of length k C becomes C.
+    Raises:
+        ShapeError: the length of the axis is no multiple of k.
+    Gradient: ties share it equally.
+    Source: Goodfellow et al., Maxout Networks (2013).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.maxout(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+        Tensor([[3., 2.]], shape (1, 2), float32, cpu)
+    """
+    x = x if isinstance(x, Tensor) else operand(x)
+    (axis,) = normal_axis("maxout", axis, x.ndim)
+    n = x.shape[axis]
+    if k < 1 or n % k:
+        raise ShapeError(f"maxout: axis {axis} of x {tuple(x.shape)} has length {n}, expected a multiple of k = {k}")
+    return largest(reshape(x, (*x.shape[:axis], n // k, k, *x.shape[axis + 1 :])), axis=axis + 1)
+
+
+def crelu(x: Any, axis: int = 1) -> Any:
+    """relu(x) and relu(-x) one after the other along ``axis``, whose length doubles.
+
+    Source: Shang et al., Understanding and Improving Convolutional Neural Networks via Concatenated Rectified Linear Units (2016).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.crelu(mg.tensor([[1.0, -3.0]]))
+        Tensor([[1., 0., 0., 3.]], shape (1, 4), float32, cpu)
+    """
+    x = x if isinstance(x, Tensor) else operand(x)
+    return concat([relu(x), relu(-x)], axis=axis)
+
+
+__all__ = [
+    "crelu",
+    "gelu",
+    "glu",
+    "logsigmoid",
+    "maxout",
+    "mish",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "swiglu",
+    "tanhshrink",
+    *rectifiers.__all__,
+]

@@ -1,0 +1,323 @@
+"""Convolution in one, two and three dimensions, and its transpose.
+
+Convolution is linear in the input and in the weight. With ``<y, g>`` the sum of products,
+
+    T(x, w, g) = <convolution(x, w), g>
+
+is linear in each of three arrays, and the derivative with respect to one is a function of the other two. These three functions
+are the three primitives here: ``convolution`` (w.r.t. g), ``input_gradient`` (w.r.t. x), which is also the transposed convolution,
+and ``weight_gradient`` (w.r.t. w). Each is the derivative of the other two, so they are closed under differentiation: any order
+of gradient is again one of them.
+
+The kernels copy windows into the columns of a matrix (im2col), a block of bounded size at a time, and multiply by BLAS; no columns
+are kept for the backward pass, only x and w.
+"""
+
+from math import prod
+from typing import Any
+
+from ..autograd.op import apply, general, operand
+from ..autograd.tensor import Tensor
+from ..backend import working_dtype
+from ..errors import DTypeError, ShapeError
+from .reduce import sum as total
+from .windows import BLOCK, Ints, Pairs, batched, blocks, columns, count, counts, lengths, positions, unbatched
+
+
+# -- kernels ----------------------------------------------------------------------------------------------------------
+def _grouped(w: Any, groups: int, dtype: Any) -> Any:
+    """The weight as one matrix (outputs, inputs * kernel) per group."""
+    return w.astype(dtype, copy=False).reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
+
+
+def _convolution(xp: Any, x: Any, w: Any, bias: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    n, outputs, kernel = x.shape[0], w.shape[0], w.shape[2:]
+    out = tuple([count(*a) for a in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)])
+    dtype = xp.result_type(*[a for a in (x, w, bias) if a is not None])
+    work = working_dtype(dtype)
+    y = xp.empty((n, outputs, *out), dtype)
+    flat = y.reshape(n, groups, outputs // groups, prod(out))
+    matrix = _grouped(w, groups, work)
+    b = None if bias is None else bias.reshape(groups, outputs // groups, 1)
+    if prod(kernel) == prod(stride) == 1 and not any(map(any, padding)) and x.dtype == work == dtype:
+        xp.matmul(matrix, x.reshape(n, groups, x.shape[1] // groups, prod(out)), out=flat)  # 1 x 1: the input is the columns
+        if b is not None:
+            flat += b
+        return y
+    for i, j, p, q, cols in columns(xp, x, out, kernel, stride, padding, dilation, work, BLOCK, outputs):
+        cols = cols.reshape(groups, cols.shape[0] // groups, cols.shape[1])
+        if j - i == 1 and work == dtype:
+            z = xp.matmul(matrix, cols, out=flat[i, :, :, p:q])
+            if b is not None:
+                z += b
+            continue
+        z = xp.matmul(matrix, cols)
+        if b is not None:
+            z += b
+        flat[i:j, :, :, p:q] = z.reshape(*z.shape[:2], j - i, q - p).transpose(2, 0, 1, 3)
+    return y
+
+
+def _side_by_side(xp: Any, g: Any, i: int, j: int, p: int, q: int, groups: int, dtype: Any) -> Any:
+    """Windows p to q of images i to j as (groups, channels per group, images * windows)."""
+    g = g[i:j].reshape(j - i, g.shape[1], prod(g.shape[2:]))[:, :, p:q].transpose(1, 0, 2)
+    return g.astype(dtype, copy=False).reshape(groups, g.shape[0] // groups, (j - i) * (q - p))
+
+
+def _input_gradient(xp: Any, g: Any, w: Any, bias: Any, spatial: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    n, outputs, *out = g.shape
+    kernel, inputs = w.shape[2:], w.shape[1] * groups
+    if prod(stride) == 1 and outputs <= 2 * inputs:
+        # without a stride it is a convolution of g with the kernel turned round, which needs no scattered additions
+        turned = xp.flip(w, tuple(range(2, w.ndim))).reshape(groups, outputs // groups, *w.shape[1:])
+        turned = turned.swapaxes(1, 2).reshape(inputs, outputs // groups, *kernel)
+        reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        lows = [r - p[0] for r, p in zip(reach, padding, strict=True)]
+        around = tuple([(lo, s - o - lo + r) for lo, s, o, r in zip(lows, spatial, out, reach, strict=True)])
+        return _convolution(xp, g, turned, bias, stride, around, dilation, groups)
+    dtype = xp.result_type(*[a for a in (g, w, bias) if a is not None])
+    work = working_dtype(dtype)
+    matrix = _grouped(w, groups, work).swapaxes(1, 2)
+    y = xp.zeros((n, inputs, *spatial), work)
+    rest, depth = prod(out[1:]), inputs * prod(kernel)
+    for i, j, a, b in blocks(n, out[0], (depth + outputs) * rest, BLOCK):
+        cols = xp.matmul(matrix, _side_by_side(xp, g, i, j, a * rest, b * rest, groups, work))
+        rows = [(a, b), *[(0, o) for o in out[1:]]]
+        fold(y[i:j].swapaxes(0, 1), cols.reshape(inputs, *kernel, j - i, b - a, *out[1:]), rows, stride, padding, dilation)
+    if bias is not None:
+        y += bias.reshape(-1, *[1] * len(spatial))
+    return y.astype(dtype, copy=False)
+
+
+def fold(y: Any, cols: Any, rows: list[tuple[int, int]], stride: Ints, padding: Pairs, dilation: Ints) -> None:
+    """Add the windows ``cols`` (channels, *kernel, batch, *windows) to ``y`` (channels, batch, *spatial) where they were taken from."""
+    n = y.ndim - 2
+    kernel = cols.shape[1 : 1 + n]
+    for index, some, inside in positions(y.shape[2:], kernel, rows, stride, padding, dilation):
+        y[inside] += cols[(slice(None), *index)][some]
+
+
+def _weight_gradient(xp: Any, x: Any, g: Any, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    outputs, out = g.shape[1], g.shape[2:]
+    dtype = xp.result_type(x, g)
+    work = working_dtype(dtype)
+    y = xp.empty((outputs, x.shape[1] // groups, *kernel), work)
+    flat, part = _grouped(y, groups, work), None
+    # a large weight is worth larger blocks: each adds once to the whole of it
+    for i, j, p, q, cols in columns(xp, x, out, kernel, stride, padding, dilation, work, max(BLOCK, y.size), outputs):
+        a = _side_by_side(xp, g, i, j, p, q, groups, work)
+        b = cols.reshape(groups, cols.shape[0] // groups, cols.shape[1]).swapaxes(1, 2)
+        if i == p == 0:
+            xp.matmul(a, b, out=flat)
+        else:
+            part = xp.matmul(a, b, out=part)
+            flat += part
+    if not x.shape[0]:
+        y.fill(0)
+    return y.astype(dtype, copy=False)
+
+
+# -- the three primitives ---------------------------------------------------------------------------------------------
+CONVOLUTION = general(
+    _convolution,
+    lambda g, w, shape, stride, padding, dilation, groups: input_gradient(g, w, None, shape[2:], stride, padding, dilation, groups),
+    lambda g, x, shapes, stride, padding, dilation, groups: weight_gradient(x, g, shapes[1][2:], stride, padding, dilation, groups),
+    lambda g: total(g, axis=(0, *range(2, g.ndim))),
+    name="convolution",
+    doc="Cross-correlation of x (N, C, *spatial) with w (O, C / groups, *kernel), plus a bias (O,) or None.",
+)
+INPUT_GRADIENT = general(
+    _input_gradient,
+    lambda v, w, stride, padding, dilation, groups: convolution(v, w, None, stride, padding, dilation, groups),
+    lambda v, g, shapes, stride, padding, dilation, groups: weight_gradient(v, g, shapes[1][2:], stride, padding, dilation, groups),
+    lambda v: total(v, axis=(0, *range(2, v.ndim))),
+    name="convolution_input_gradient",
+    doc="The gradient of a convolution with respect to its input, of which ``spatial`` is the shape; plus a bias or None.",
+)
+WEIGHT_GRADIENT = general(
+    _weight_gradient,
+    lambda v, g, shape, stride, padding, dilation, groups: input_gradient(g, v, None, shape[2:], stride, padding, dilation, groups),
+    lambda v, x, stride, padding, dilation, groups: convolution(x, v, None, stride, padding, dilation, groups),
+    name="convolution_weight_gradient",
+    doc="The gradient of a convolution with respect to its weight, of which ``kernel`` is the spatial shape.",
+)
+
+
+def convolution(x: Any, w: Any, bias: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    return apply(CONVOLUTION, (x, w, bias), stride, padding, dilation, groups)
+
+
+def input_gradient(g: Any, w: Any, bias: Any, spatial: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    return apply(INPUT_GRADIENT, (g, w, bias), spatial, stride, padding, dilation, groups)
+
+
+def weight_gradient(x: Any, g: Any, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
+    return apply(WEIGHT_GRADIENT, (x, g), kernel, stride, padding, dilation, groups)
+
+
+# -- the public functions ---------------------------------------------------------------------------------------------
+def _operands(name: str, n: int, x: Any, weight: Any, bias: Any, groups: Any, transposed: bool) -> tuple[Any, Any, Any, bool, int]:
+    """The operands of a convolution with a batch axis, checked against one another."""
+    x, with_batch = batched(name, x, n)
+    weight, bias = [a if a is None or isinstance(a, Tensor) else operand(a) for a in (weight, bias)]
+    (groups,) = lengths(name, "groups", groups, 1, 1)
+    shape = tuple(getattr(weight, "shape", ()))
+    if len(shape) != n + 2:
+        layout = "(inputs, outputs / groups, *kernel)" if transposed else "(outputs, inputs / groups, *kernel)"
+        raise ShapeError(f"{name}: weight has shape {shape}, expected {n + 2} dimensions {layout}")
+    if 0 in shape[2:]:
+        raise ShapeError(f"{name}: weight has shape {shape}, expected a kernel of at least 1 along each axis")
+    channels, first, outputs = x.shape[1], shape[0], shape[1] * groups if transposed else shape[0]
+    shapes = f"(x {tuple(x.shape)}, weight {shape}, groups {groups})"
+    if channels % groups or first % groups:
+        raise ShapeError(f"{name}: groups={groups} must divide {channels} channels of x and the {first} of weight's first axis {shapes}")
+    wanted = first if transposed else shape[1] * groups
+    if channels != wanted:
+        raise ShapeError(f"{name}: x has {channels} channels, weight expects {wanted} {shapes}")
+    if bias is not None and tuple(getattr(bias, "shape", ())) != (outputs,):
+        raise ShapeError(
+            f"{name}: bias has shape {tuple(getattr(bias, 'shape', ()))}, expected ({outputs},), one per output channel {shapes}"
+        )
+    return x, weight, bias, with_batch, groups
+
+
+def _conv(name: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    x, weight, bias, with_batch, groups = _operands(name, n, x, weight, bias, groups, False)
+    stride, dilation = lengths(name, "stride", stride, n, 1), lengths(name, "dilation", dilation, n, 1)
+    kernel = tuple(weight.shape[2:])
+    if padding == "same":
+        if max(stride) > 1:
+            raise ShapeError(f"{name}: padding='same' needs stride 1, got {stride}; give the padding in numbers")
+        reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        pairs = tuple([(r // 2, r - r // 2) for r in reach])
+    elif isinstance(padding, str) and padding != "valid":
+        raise DTypeError(f"{name}: padding must be integers, 'same' or 'valid', got {padding!r}")
+    else:
+        pairs = tuple([(p, p) for p in lengths(name, "padding", 0 if padding == "valid" else padding, n, 0)])
+    counts(name, tuple(x.shape[2:]), kernel, stride, pairs, dilation)
+    return unbatched(convolution(x, weight, bias, stride, pairs, dilation, groups), with_batch)
+
+
+def _conv_transpose(
+    name: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any
+) -> Any:
+    x, weight, bias, with_batch, groups = _operands(name, n, x, weight, bias, groups, True)
+    stride, dilation = lengths(name, "stride", stride, n, 1), lengths(name, "dilation", dilation, n, 1)
+    pads, extra = lengths(name, "padding", padding, n, 0), lengths(name, "output_padding", output_padding, n, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise ShapeError(f"{name}: output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
+    pairs = tuple([(p, p - e) for p, e in zip(pads, extra, strict=True)])
+    sizes = zip(x.shape[2:], weight.shape[2:], stride, pairs, dilation, strict=True)
+    spatial = tuple([(m - 1) * s - lo - hi + d * (k - 1) + 1 for m, k, s, (lo, hi), d in sizes])
+    if min(spatial) < 1 or 0 in x.shape[2:]:
+        empty = tuple([max(s, 0) for s in spatial])
+        shapes = f"x {tuple(x.shape)}, weight {tuple(weight.shape)}, padding {pads}"
+        raise ShapeError(f"{name}: output would be {empty} for {shapes}; use less padding or a larger input")
+    return unbatched(input_gradient(x, weight, bias, spatial, stride, pairs, dilation, groups), with_batch)
+
+
+def conv1d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+    """Cross-correlation of signals with a bank of kernels.
+
+    Shapes: x (N, C, L) or (C, L); weight (O, C / groups, k); bias (O,); result (N, O, L') with
+        L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1.
+    Args: as ``conv2d``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.conv1d(mg.tensor([[[1.0, 2.0, 4.0]]]), mg.tensor([[[-1.0, 1.0]]]))
+        Tensor([[[1., 2.]]], shape (1, 1, 2), float32, cpu)
+    """
+    return _conv("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+    """Cross-correlation of images with a bank of kernels.
+
+    ``y[n, o, i, j] = bias[o] + sum_cuv w[o, c, u, v] * x[n, c, s i + d u - p, s j + d v - p]`` for stride s, dilation d, padding p.
+
+    Shapes: x (N, C, H, W) or (C, H, W); weight (O, C / groups, kH, kW); bias (O,); result (N, O, H', W') with
+        H' = (H + 2 padding - dilation (kH - 1) - 1) // stride + 1.
+    Args:
+        x: the input.
+        weight: the kernels.
+        bias: one number per output channel, or None.
+        stride: the step from window to window; an integer or one per axis, as ``padding`` and ``dilation``.
+        padding: zeros on either side; ``"same"`` keeps H and W (stride 1 only; of an odd number, the larger half comes last),
+            ``"valid"`` is 0.
+        dilation: the step from element to element of a window.
+        groups: split the channels into so many groups that do not see each other; C of them is a depthwise convolution.
+    Raises:
+        ShapeError: channels do not fit, no window fits, or a number is out of range.
+        DTypeError: a stride, padding or dilation that is not an integer.
+    Gradient: with respect to x a transposed convolution, with respect to weight a correlation of x and g; of any order.
+    Numerics: float16 is multiplied and summed in float32.
+    Source: Chellapilla, Puri, Simard, "High performance convolutional neural networks for document processing", 2006 (im2col).
+    Example:
+        >>> import minigrad as mg
+        >>> x, w = mg.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), mg.tensor([[[[1.0, 0.0], [0.0, 1.0]]]])
+        >>> mg.nn.functional.conv2d(x, w)
+        Tensor([[[[5.]]]], shape (1, 1, 1, 1), float32, cpu)
+    """
+    return _conv("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+    """Cross-correlation of volumes with a bank of kernels.
+
+    Shapes: x (N, C, D, H, W) or (C, D, H, W); weight (O, C / groups, kD, kH, kW); bias (O,); result (N, O, D', H', W').
+    Args: as ``conv2d``.
+    """
+    return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+) -> Any:
+    """Transposed convolution of signals.
+
+    Shapes: x (N, I, L) or (I, L); weight (I, O / groups, k); bias (O,);
+        result (N, O, (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1).
+    Args: as ``conv_transpose2d``.
+    """
+    return _conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+) -> Any:
+    """Transposed convolution of images: what the gradient of ``conv2d`` with respect to its input computes, so that it enlarges.
+
+    Shapes: x (N, I, H, W) or (I, H, W); weight (I, O / groups, kH, kW); bias (O,); result (N, O, H', W') with
+        H' = (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1.
+    Args:
+        x: the input.
+        weight: the kernels, laid out as those of the convolution this transposes.
+        bias: one number per output channel, or None.
+        stride: the distance between the places to which neighbours of x contribute.
+        padding: how much the transposed convolution would pad, which is cut off here.
+        output_padding: how much larger to make the result at its end; smaller than stride or dilation.
+        groups: as in ``conv2d``.
+        dilation: as in ``conv2d``.
+    Raises:
+        ShapeError: channels do not fit, the result would be empty, or a number is out of range.
+    Source: Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", 2010.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.conv_transpose2d(mg.tensor([[[[1.0, 2.0]]]]), mg.tensor([[[[1.0, 10.0]]]]), stride=2)
+        Tensor([[[[ 1., 10.,  2., 20.]]]], shape (1, 1, 1, 4), float32, cpu)
+    """
+    return _conv_transpose("conv_transpose2d", 2, x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+) -> Any:
+    """Transposed convolution of volumes.
+
+    Shapes: x (N, I, D, H, W) or (I, D, H, W); weight (I, O / groups, kD, kH, kW); bias (O,); result (N, O, D', H', W').
+    Args: as ``conv_transpose2d``.
+    """
+    return _conv_transpose("conv_transpose3d", 3, x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]

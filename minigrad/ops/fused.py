@@ -1,0 +1,205 @@
+"""Ops that a network spends its memory in, fused: an affine map, dropout, the lookup of rows; cross entropy is in losses.py."""
+
+from math import prod
+from typing import Any
+
+from ..autograd.op import Op, apply, general
+from ..autograd.tensor import Tensor, raw, wrap
+from ..backend import generator, is_inexact, working_dtype
+from ..backend.arrays import namespace
+from ..errors import DTypeError, IndexRangeError, ShapeError
+from .losses import cross_entropy, given, on_cpu, wide
+
+
+# -- linear -----------------------------------------------------------------------------------------------------------
+def _affine(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """x W^T + b, by one product of matrices whatever the leading axes of x are."""
+    out = xp.result_type(*[a.dtype for a in (x, weight, bias) if a is not None])
+    a, b = x.reshape((prod(x.shape[:-1]), x.shape[-1])), weight.T
+    if out.itemsize == 2 and on_cpu(x):  # no CPU multiplies matrices in half precision; GPUs accumulate in float32 themselves
+        a, b = wide(a), wide(b)
+    y = xp.matmul(a, b)
+    if bias is not None:
+        y = y + bias if xp.result_type(y.dtype, bias.dtype) != y.dtype else xp.add(y, bias, out=y)
+    return y.astype(out, copy=False).reshape((*x.shape[:-1], weight.shape[0]))
+
+
+def _rows(a: Any) -> Any:
+    return a.reshape((prod(a.shape[:-1]), a.shape[-1]))
+
+
+AFFINE: Op = general(
+    _affine,
+    lambda g, weight: apply(AFFINE, (g, weight.T, None)),
+    lambda g, x: apply(AFFINE, (_rows(g).T, _rows(x).T, None)),
+    lambda g: g,
+    name="linear",
+)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """The affine map ``x @ weight.T + bias``.
+
+    Shapes: x (..., in); weight (out, in); bias (out,); y (..., out).
+
+    Args:
+        x: any leading axes; they are folded into one product of matrices.
+        weight: one row per output.
+        bias: added to every row, or None.
+
+    Raises:
+        ShapeError: the features of x are not those of the weight, or the bias is not (out,).
+
+    Gradient: g @ weight to x, g^T @ x to the weight, g summed to the bias.
+    Numerics: half precision is accumulated in float32.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.ops.fused import linear
+        >>> linear(mg.tensor([1.0, 2.0]), mg.tensor([[1.0, 0.0], [1.0, 1.0]]), mg.tensor([0.5, 0.5])).tolist()
+        [1.5, 3.5]
+    """
+    x, weight = given(x), given(weight)
+    if len(weight.shape) != 2:
+        raise ShapeError(f"linear: weight must be (out, in), got shape {tuple(weight.shape)}")
+    if not x.shape:
+        raise ShapeError("linear: x needs at least one axis, of features; got shape ()")
+    if x.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: x has {x.shape[-1]} features, weight expects {weight.shape[1]} (x {tuple(x.shape)}, weight {tuple(weight.shape)})"
+        )
+    if bias is not None:
+        bias = given(bias)
+        if tuple(bias.shape) != (weight.shape[0],):
+            raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}, weight {tuple(weight.shape)} expects ({weight.shape[0]},)")
+    return apply(AFFINE, (x, weight, bias))
+
+
+# -- dropout ----------------------------------------------------------------------------------------------------------
+def _masked(xp: Any, x: Any, mask: Any, scale: float) -> Any:
+    y = xp.multiply(x, mask)
+    y *= scale
+    return y
+
+
+MASKED: Op = general(_masked, lambda g, mask, scale: apply(MASKED, (g,), mask, scale), name="dropout")
+
+
+def check_probability(who: str, p: Any) -> float:
+    """p itself; ValueError unless it is in [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{who}: p must be in [0, 1], got {p}")
+    return p
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+    """Zero each entry with probability p and scale the others by 1 / (1 - p), so that the mean stays; x itself when not training.
+
+    Shapes: x any; y the same.
+
+    Args:
+        x: floating.
+        p: the probability that an entry is dropped; 1 drops all.
+        training: False returns x.
+
+    Raises:
+        ValueError: p is outside [0, 1] or NaN.
+
+    Gradient: g with the same entries dropped and the same scale; a mask of one byte per entry is kept.
+    Source:
+        Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014; the scale is applied
+        in training, not in evaluation ("inverted").
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.ops.fused import dropout
+        >>> _ = mg.manual_seed(0)
+        >>> sorted(set(dropout(mg.tensor([1.0] * 100), 0.75).tolist()))
+        [0.0, 4.0]
+    """
+    check_probability("dropout", p)
+    x = given(x)
+    if not is_inexact(x.dtype):
+        raise DTypeError(f"dropout: x must be floating, got {x.dtype}")
+    if not training or p == 0:
+        return x
+    xp = namespace(type(raw(x)))
+    if p == 1:
+        return apply(MASKED, (x,), xp.zeros(x.shape, "bool"), 1.0)
+    mask = generator().rng.random(x.shape, dtype="float32") >= p
+    return apply(MASKED, (x,), xp.asarray(mask), 1 / (1 - p))
+
+
+# -- embedding --------------------------------------------------------------------------------------------------------
+def _lookup(xp: Any, ids: Any, weight: Any, padding: int | None) -> Any:
+    return weight[ids]
+
+
+def _spread(xp: Any, g: Any, ids: Any, rows: int, padding: int | None) -> Any:
+    """The transpose of a lookup: each row of g added to the row that it came from."""
+    out = xp.zeros((rows, g.shape[-1]), working_dtype(g.dtype))
+    flat, ids = g.reshape((ids.size, g.shape[-1])), ids.reshape(-1)
+    if ids.size and hasattr(xp.add, "reduceat"):  # sort, then add runs: the same order of additions every time
+        order = ids.argsort(kind="stable")
+        ids = ids[order]
+        starts = xp.concatenate([xp.zeros(1, "int64"), (ids[1:] != ids[:-1]).nonzero()[0] + 1])
+        out[ids[starts]] = xp.add.reduceat(flat[order], starts, axis=0, dtype=out.dtype)
+    elif ids.size:
+        xp.add.at(out, ids, flat)
+    if padding is not None:
+        out[padding] = 0
+    return out.astype(g.dtype, copy=False)
+
+
+def _gather(v: Any, ids: Any, padding: int | None) -> Any:
+    """The transpose of ``_spread``: rows of v, zero for the padding."""
+    y = apply(LOOKUP, (ids, v), padding)
+    return y if padding is None else y * (ids != padding)[..., None].astype(y.dtype)
+
+
+SPREAD = general(_spread, lambda g, ids, padding: _gather(g, ids, padding), name="embedding_gradient")
+LOOKUP = general(
+    _lookup,
+    None,
+    lambda g, ids, shapes, padding: apply(SPREAD, (g,), ids, shapes[1][0], padding),
+    name="embedding",
+)
+
+
+def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """The row of ``weight`` for each id.
+
+    Shapes: ids (...), integers; weight (n, d); y (..., d).
+
+    Args:
+        ids: integers in [0, n).
+        weight: the table.
+        padding_idx: an id whose row gets no gradient.
+
+    Raises:
+        IndexRangeError: an id outside the table, or negative (looked at on the CPU only).
+        DTypeError: ids that are not integers.
+
+    Gradient: to the table, the sum of the gradients of all places where a row was used, always added in the same order.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.ops.fused import embedding
+        >>> embedding([0, 2], mg.tensor([[1.0], [2.0], [3.0]])).tolist()
+        [[1.0], [3.0]]
+    """
+    weight = given(weight)
+    i = raw(given(ids))
+    if i.dtype.kind not in "iu" and i.size:
+        raise DTypeError(f"embedding: ids must be integers, got {i.dtype}{list(i.shape)}; use astype('int64')")
+    if len(weight.shape) != 2:
+        raise ShapeError(f"embedding: weight must be (rows, length), got shape {tuple(weight.shape)}")
+    n = weight.shape[0]
+    if on_cpu(i) and i.size and not (i.min() >= 0 and i.max() < n):
+        where = tuple([int(k[0]) for k in ((i < 0) | (i >= n)).nonzero()])
+        raise IndexRangeError(f"embedding: id {int(i[where])} at position {where}, {n} rows")
+    if padding_idx is not None and not -n <= padding_idx < n:
+        raise IndexRangeError(f"embedding: padding_idx {padding_idx}, {n} rows")
+    i = i.astype("int64", copy=False)
+    padding = None if padding_idx is None else padding_idx % n
+    return apply(LOOKUP, (wrap(i, None) if isinstance(ids, Tensor) else i, weight), padding)
+
+
+__all__ = ["cross_entropy", "dropout", "embedding", "linear"]

@@ -1,0 +1,487 @@
+"""Taking elements and putting them back.
+
+Basic indexing (integers, slices, None, ``...``) is a view. Everything else copies, and the gradient of a copy adds up where an
+element was taken twice. Four ops carry it all: take, put into zeros, set, and add; each is the gradient of another.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..autograd.inplace import check_cast
+from ..autograd.op import apply, general, view
+from ..autograd.tensor import as_data, raw, wrap
+from ..backend import default_dtype, is_array, namespace
+from ..errors import DTypeError, IndexRangeError, ShapeError
+from .logic import where
+from .shape import astype, broadcast_arrays, one_axis, reshape, shape_of
+
+BASIC = (int, slice, type(None), type(...))
+
+
+# -- kernels ----------------------------------------------------------------------------------------------------------
+def distinct(index: tuple) -> bool:
+    """Whether an index cannot name an element twice, as far as its kind tells: no integer arrays in it."""
+    return all(i.dtype.kind == "b" for i in index if is_array(i))
+
+
+def add_at(xp: Any, out: Any, index: tuple, values: Any) -> None:
+    """``out[index] += values`` in which duplicates add up. Floats add up in double precision, in a fixed order (NumPy)."""
+    if distinct(index):
+        out[index] += values
+    elif xp is not np or out.dtype.kind not in "fV" or out.dtype.itemsize > 2 and 8 * math.prod(np.shape(values)) < out.size:
+        xp.add.at(out, index, values)  # few values: not worth a pass over the whole of out
+    else:
+        places = np.arange(out.size).reshape(out.shape)[index]
+        weights = np.broadcast_to(values, places.shape).astype(np.float64).reshape(-1)
+        out += np.bincount(places.reshape(-1), weights, out.size).reshape(out.shape).astype(out.dtype)
+
+
+def _placed(xp: Any, g: Any, into: tuple, index: tuple) -> Any:
+    """Zeros of shape ``into`` with g added at an index."""
+    out = xp.zeros(into, g.dtype)
+    if distinct(index):
+        out[index] = g
+    else:
+        add_at(xp, out, index, g)
+    return out
+
+
+def _with_set(xp: Any, x: Any, values: Any, index: tuple) -> Any:
+    out = xp.array(x)
+    out[index] = values
+    return out
+
+
+def _with_added(xp: Any, x: Any, values: Any, index: tuple) -> Any:
+    out = xp.array(x)
+    add_at(xp, out, index, values)
+    return out
+
+
+# -- the ops ----------------------------------------------------------------------------------------------------------
+def _taking(name: str) -> Any:
+    return general(lambda xp, x, index: x[index], lambda g, shape, index: apply(_PUT, (g,), shape, index), name=name)
+
+
+def _setting(name: str) -> Any:
+    return general(
+        _with_set,
+        lambda g, index: apply(SET, (g, 0), index),
+        lambda g, index, shape: _of_last(getitem(g, index), index, shape),
+        name=name,
+    )
+
+
+def _adding(name: str) -> Any:
+    return general(_with_added, lambda g: g, lambda g, index: getitem(g, index), name=name)
+
+
+view_at = view(
+    "getitem",
+    "The elements at a basic index; shares memory with x.",
+    lambda g, shape, how: _place_at(g, (shape, how)),
+    lambda xp: lambda x, how: x[how],
+)
+_place_at = view(
+    "place",
+    "Zeros with g at a basic index.",
+    lambda g, how: view_at(g, how[1]),
+    lambda xp: lambda g, how: _placed(xp, g, *how),
+)
+_TAKE = _taking("getitem")
+_PUT = general(_placed, lambda g, index: getitem(g, index), name="place")
+SET = _setting("setitem")
+
+
+def _of_last(d: Any, index: tuple, shape: tuple[int, ...]) -> Any:
+    """Gradients of values that were written: zero for those that a later duplicate of the index overwrote."""
+    if distinct(index):
+        return d
+    xp = namespace(type(raw(d)))
+    places = xp.arange(math.prod(shape)).reshape(shape)[index]
+    turn = xp.arange(places.size).reshape(places.shape)
+    latest = xp.zeros(math.prod(shape), turn.dtype)
+    latest[places] = turn
+    return where(latest[places] == turn, d, 0)
+
+
+def plain(name: str, index: Any) -> tuple[tuple, bool]:
+    """An index as a tuple that arrays take, and whether it is basic.
+
+    Raises:
+        DTypeError: a part is neither an integer, a slice, None, ``...`` nor an array of integers or booleans.
+    """
+    out: list[Any] = []
+    basic = True
+    for i in index if type(index) is tuple else (index,):
+        if type(i) in BASIC:
+            out.append(i)
+            continue
+        i = raw(i)
+        if isinstance(i, (list, tuple)):
+            i = as_data(i) if len(i) else np.zeros(0, np.int64)
+        elif isinstance(i, (bool, np.bool_)):
+            i = np.asarray(i)
+        elif not is_array(i) and hasattr(i, "__index__"):
+            i = i.__index__()
+        if is_array(i):
+            if i.dtype.kind not in "biu":
+                raise DTypeError(f"{name}: expected integers or booleans as an index, got an array of {i.dtype}; cast it with astype('int64')")
+            if type(i) is np.ndarray and not i.ndim and i.dtype.kind != "b":
+                i = int(i)
+            else:
+                basic = False
+        elif not isinstance(i, (int, slice)):
+            raise DTypeError(f"{name}: an index must be an integer, a slice, None, ... or an array of integers or booleans, got {i!r}")
+        out.append(i)
+    return tuple(out), basic
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """``x[index]``, with NumPy's rules.
+
+    Integers, slices, None and ``...`` give a view that shares memory with x. Integer arrays, boolean masks and lists (Tensors too)
+    give a copy.
+
+    Raises:
+        IndexRangeError: an index outside its axis, a mask of another shape, too many indices.
+        DTypeError: an index that is no integer or boolean.
+    Gradient: g at the index in zeros; where an element was taken several times, the sum.
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> x[[0, 0, 2]].sum().backward(); x.grad.tolist()
+        [2.0, 0.0, 1.0]
+    """
+    for i in index if type(index) is tuple else (index,):
+        if type(i) not in BASIC:
+            index, basic = plain("getitem", index)
+            if not basic:
+                return apply(_TAKE, (x,), index)
+            break
+    if type(index) is not tuple:
+        index = (index,)
+    return view_at(x, index if ... in index else (*index, ...))  # with ... even a single element is a view, not a NumPy scalar
+
+
+# -- along an axis ----------------------------------------------------------------------------------------------------
+_TAKE_AXIS = _taking("take")
+_TAKE_ALONG = _taking("take_along_axis")
+_PUT_ALONG = _setting("put_along_axis")
+_SCATTER_ADD = _adding("scatter_add")
+_INDEX_ADD = _adding("index_add")
+
+
+def _integers(name: str, indices: Any) -> Any:
+    a = raw(indices)
+    a = a if is_array(a) else as_data(a) if not isinstance(a, (list, tuple)) or len(a) else np.zeros(0, np.int64)
+    if a.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: indices must be integers, got {a.dtype}; cast them with astype('int64')")
+    return a
+
+
+def _along(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple:
+    """The index that takes ``indices`` along one axis and runs through all others beside it."""
+    a = _integers(name, indices)
+    if a.ndim != len(shape):
+        raise ShapeError(f"{name}: indices need as many dimensions as x, got {a.ndim} and {len(shape)} (indices {a.shape}, x {shape})")
+    axis = one_axis(name, axis, len(shape))
+    for d, (n, m) in enumerate(zip(shape, a.shape, strict=True)):
+        if d != axis and m not in (1, n) and n != 1:
+            raise ShapeError(f"{name}: indices {a.shape} do not fit x {shape} in dimension {d}")
+    xp = namespace(type(a))
+    return tuple([a if d == axis else xp.arange(n).reshape([-1 if k == d else 1 for k in range(a.ndim)]) for d, n in enumerate(shape)])
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements of x at ``indices`` along an axis; without an axis, of x flattened.
+
+    Shapes: the axis is replaced by the shape of ``indices``.
+    Raises:
+        IndexRangeError: an index is outside the axis.
+    Gradient: adds up where an element is taken several times.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.take(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 0, 0], axis=1).tolist()
+        [[2.0, 1.0, 1.0], [4.0, 3.0, 3.0]]
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = one_axis("take", axis, len(shape_of(x)))
+    a = _integers("take", indices)
+    if not a.ndim:
+        shape = shape_of(x)
+        return reshape(apply(_TAKE_AXIS, (x,), (slice(None),) * axis + (a.reshape(1),)), shape[:axis] + shape[axis + 1 :])
+    return apply(_TAKE_AXIS, (x,), (slice(None),) * axis + (a,))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """For each place, the element that ``indices`` names along the axis: ``y[i, j] = x[i, indices[i, j]]`` for the last of two.
+
+    Shapes: ``indices`` has as many dimensions as x; the others are equal or 1. Without an axis, both are 1-D.
+    Raises:
+        IndexRangeError: an index is outside the axis.
+        ShapeError: the shapes do not fit.
+    Gradient: adds up where an element is taken several times.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.take_along_axis(mg.tensor([[3.0, 1.0], [2.0, 4.0]]), [[1], [0]], axis=1).tolist()
+        [[1.0], [2.0]]
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return apply(_TAKE_ALONG, (x,), _along("take_along_axis", shape_of(x), indices, axis))
+
+
+def _checked_values(name: str, x: Any, values: Any) -> None:
+    v = raw(values)
+    kind = v.dtype if is_array(v) else np.asarray(v).dtype
+    check_cast(kind, raw(x).dtype if hasattr(raw(x), "dtype") else np.asarray(x).dtype, name)
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
+    """x with ``values`` in the places that ``indices`` names along the axis; x itself is not changed.
+
+    Where an index is named twice, the last value stays.
+
+    Raises:
+        IndexRangeError: an index is outside the axis.
+        DTypeError: floating values for an integer x.
+    Gradient: to x except in the places written; to the values that stayed.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.put_along_axis(mg.zeros((2, 3)), [[2], [0]], 1.0, axis=1).tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    _checked_values("put_along_axis", x, values)
+    return apply(_PUT_ALONG, (x, values), _along("put_along_axis", shape_of(x), indices, axis))
+
+
+scatter = put_along_axis
+
+
+def scatter_add(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
+    """x with ``values`` added in the places that ``indices`` names along the axis; duplicates add up, x itself is not changed.
+
+    Raises:
+        IndexRangeError: an index is outside the axis.
+        DTypeError: floating values for an integer x.
+    Gradient: g to x; to the values, g at their places.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.scatter_add(mg.zeros(3), [0, 2, 2], mg.tensor([1.0, 2.0, 3.0]), axis=0).tolist()
+        [1.0, 0.0, 5.0]
+    """
+    _checked_values("scatter_add", x, values)
+    return apply(_SCATTER_ADD, (x, values), _along("scatter_add", shape_of(x), indices, axis))
+
+
+def index_add(x: Any, indices: Any, values: Any, axis: int = 0) -> Any:
+    """x with the slices of ``values`` added to the slices of x that ``indices`` names along the axis; duplicates add up.
+
+    Shapes: ``indices`` (k,), ``values`` as x with k along the axis.
+    Raises:
+        IndexRangeError: an index is outside the axis.
+        ShapeError: the values do not fit.
+    Gradient: g to x; to the values, g at their places.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.index_add(mg.zeros((2, 2)), [1, 1], mg.ones((2, 2))).tolist()
+        [[0.0, 0.0], [2.0, 2.0]]
+    """
+    _checked_values("index_add", x, values)
+    a = _integers("index_add", indices)
+    if a.ndim != 1:
+        raise ShapeError(f"index_add: indices must have one dimension, got shape {a.shape}")
+    axis = one_axis("index_add", axis, len(shape_of(x)))
+    return apply(_INDEX_ADD, (x, values), (slice(None),) * axis + (a,))
+
+
+# -- by condition -----------------------------------------------------------------------------------------------------
+def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    """``value`` where the mask holds, x elsewhere; keeps the shape and dtype of x.
+
+    Shapes: the mask broadcasts to x; the value is a number or 0-d.
+    Gradient: g to x where it stayed; to the value, the sum of g over the mask.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.masked_fill(mg.tensor([1.0, 2.0]), mg.tensor([True, False]), 0.0).tolist()
+        [0.0, 2.0]
+    """
+    shape = shape_of(x)
+    if not _broadcasts(shape_of(mask), shape):
+        raise ShapeError(f"masked_fill: a mask of shape {shape_of(mask)} does not broadcast to x {shape}")
+    if math.prod(shape_of(value)) != 1:
+        raise ShapeError(f"masked_fill: the value must be one number, got shape {shape_of(value)}")
+    _checked_values("masked_fill", x, value)
+    if not isinstance(value, (int, float, complex)):
+        value = astype(reshape(value, ()), raw(x).dtype, copy=False)
+    return where(mask, value, x)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
+
+
+def _mask(name: str, mask: Any) -> Any:
+    a = raw(mask)
+    a = a if is_array(a) else as_data(a)
+    if a.dtype.kind != "b":
+        raise DTypeError(f"{name}: the mask must be boolean, got {a.dtype}; compare it, or cast it with astype('bool')")
+    return a
+
+
+def masked_select(x: Any, mask: Any) -> Any:
+    """The elements of x where the mask holds, in one dimension; both are broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.masked_select(mg.tensor([1.0, 2.0, 3.0]), [True, False, True]).tolist()
+        [1.0, 3.0]
+    """
+    x, mask = broadcast_arrays(x, _mask("masked_select", mask))
+    return getitem(x, raw(mask))
+
+
+def extract(condition: Any, x: Any) -> Any:
+    """The elements of x where the condition (of the same size) holds, in one dimension."""
+    c = raw(condition)
+    c = c if is_array(c) else as_data(c)
+    if c.size != math.prod(shape_of(x)):
+        raise ShapeError(f"extract: the condition {c.shape} and x {shape_of(x)} must have the same size")
+    return getitem(reshape(x, (-1,)), c.reshape(-1) != 0)
+
+
+def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
+    """The slices of x along the axis for which the condition (1-D, at most as long) holds; without an axis, of x flattened.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.compress([False, True], mg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
+        [[3.0, 4.0]]
+    """
+    c = raw(condition)
+    c = c if is_array(c) else as_data(c)
+    if c.ndim != 1:
+        raise ShapeError(f"compress: the condition must have one dimension, got shape {c.shape}")
+    return take(x, raw(flatnonzero(c)), axis)
+
+
+def select(conditions: Any, choices: Any, default: Any = 0) -> Any:
+    """For each place, the choice whose condition is the first to hold there; ``default`` where none does.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([-2.0, 0.5, 3.0])
+        >>> mg.select([x < 0, x > 1], [0 * x, x], 1.0).tolist()
+        [-0.0, 1.0, 3.0]
+    """
+    if len(conditions) != len(choices) or not len(choices):
+        raise ShapeError(f"select: expected as many conditions as choices and at least one, got {len(conditions)} and {len(choices)}")
+    y = default
+    for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
+        y = where(condition, choice, y)
+    return y
+
+
+def choose(indices: Any, choices: Any) -> Any:
+    """For each place, the element there of the choice that ``indices`` names: ``y[i] = choices[indices[i]][i]``, broadcast.
+
+    Raises:
+        IndexRangeError: an index names no choice (not checked on a GPU, where it takes the first).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.choose([1, 0], [mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])]).tolist()
+        [3.0, 2.0]
+    """
+    a = _integers("choose", indices)
+    _in_range("choose", a, len(choices))
+    y = choices[0]
+    for k in range(1, len(choices)):
+        y = where(a == k, choices[k], y)
+    return y if len(choices) > 1 else where(a == 0, y, y)
+
+
+def _in_range(name: str, a: Any, n: int) -> None:
+    """Raise IndexRangeError if an index is not one of 0 to n - 1; an array on a GPU is not read."""
+    if type(a) is np.ndarray and a.size and not (0 <= int(a.min()) and int(a.max()) < n):
+        bad = np.argwhere((a < 0) | (a >= n))[0]
+        raise IndexRangeError(f"{name}: index {a[tuple(bad)]} at {tuple(bad.tolist())} is out of range for {n} (expected 0 to {n - 1})")
+
+
+# -- places -----------------------------------------------------------------------------------------------------------
+def _like(x: Any, y: Any) -> Any:
+    """Tensors for a Tensor, arrays for anything else."""
+    return wrap(y, None) if isinstance(x, Tensor) else y
+
+
+def _array(x: Any) -> Any:
+    a = raw(x)
+    return a if is_array(a) else as_data(a)
+
+
+def nonzero(x: Any) -> tuple:
+    """The indices of the elements that are not zero: a tuple with one index array per dimension."""
+    a = _array(x)
+    if not a.ndim:
+        raise ShapeError("nonzero: a 0-d array has no indices; compare it with zero")
+    return tuple([_like(x, i) for i in a.nonzero()])
+
+
+def argwhere(x: Any) -> Any:
+    """The indices of the elements that are not zero, one row each."""
+    a = _array(x)
+    return _like(x, namespace(type(a)).argwhere(a))
+
+
+def flatnonzero(x: Any) -> Any:
+    """The indices in x flattened of the elements that are not zero."""
+    return _like(x, _array(x).reshape(-1).nonzero()[0])
+
+
+def one_hot(indices: Any, num_classes: int, dtype: Any = None) -> Any:
+    """Rows that are 1 at the index and 0 elsewhere.
+
+    Args:
+        indices: integers from 0 to ``num_classes - 1``, of any shape.
+        dtype: default: the default floating dtype.
+
+    Returns:
+        An array of shape ``indices.shape + (num_classes,)``.
+    Raises:
+        IndexRangeError: an index out of range (not checked on a GPU, where its row is zero).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.one_hot([2, 0], 3).tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    a = _integers("one_hot", indices)
+    if not hasattr(num_classes, "__index__") or isinstance(num_classes, bool):
+        raise DTypeError(f"one_hot: num_classes must be an integer, got {num_classes!r}")
+    _in_range("one_hot", a, num_classes)
+    y = (a[..., None] == namespace(type(a)).arange(num_classes)).astype(dtype or default_dtype())
+    return _like(indices, y)
+
+
+__all__ = [
+    "argwhere",
+    "choose",
+    "compress",
+    "extract",
+    "flatnonzero",
+    "getitem",
+    "index_add",
+    "masked_fill",
+    "masked_select",
+    "nonzero",
+    "one_hot",
+    "put_along_axis",
+    "scatter",
+    "scatter_add",
+    "select",
+    "take",
+    "take_along_axis",
+]

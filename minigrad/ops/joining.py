@@ -1,0 +1,511 @@
+"""Joining arrays, cutting them up, repeating and padding them. Joining is the gradient of cutting, and cutting of joining."""
+
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..autograd.inplace import check_cast
+from ..autograd.mode import paused, recording
+from ..autograd.node import Cell, Link, follow
+from ..autograd.op import Op, apply, general, normal_axis, view
+from ..autograd.tensor import as_data, raw
+from ..backend import is_array, namespace
+from ..errors import DTypeError, IndexRangeError, ShapeError
+from .indexing import getitem, take, view_at
+from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, expand_dims, one_axis, ravel, reshape, shape_of
+
+
+# -- cutting ----------------------------------------------------------------------------------------------------------
+def _before(axis: int) -> tuple:
+    return (slice(None),) * axis
+
+
+def _filled(g: tuple, shape: tuple[int, ...], axis: int, sizes: list[int]) -> list:
+    """The gradients of pieces along an axis, with zeros for those that were not used: one block for each run of them."""
+    some = next(v for v in g if v is not None)
+    xp, dtype = namespace(type(raw(some))), some.dtype
+    out: list[Any] = []
+    for unused, run in itertools.groupby(zip(g, sizes, strict=True), lambda piece: piece[0] is None):
+        pieces = list(run)
+        if unused:
+            out.append(xp.zeros((*shape[:axis], sum([n for _, n in pieces]), *shape[axis + 1 :]), dtype))
+        else:
+            out += [v for v, _ in pieces]
+    return out
+
+
+SPLIT = general(
+    lambda xp, x, axis, bounds: tuple([x[(*_before(axis), slice(*b))] for b in bounds]),
+    whole=lambda g, wanted, shape, axis, bounds: (concat(_filled(g, shape, axis, [b - a for a, b in bounds]), axis),),
+    inputs=1,
+    name="split",
+)
+UNSTACK = general(
+    lambda xp, x, axis: tuple([x[(*_before(axis), i, ...)] for i in range(x.shape[axis])]),
+    whole=lambda g, wanted, shape, axis: (_restacked(g, shape, axis),),
+    inputs=1,
+    name="unstack",
+)
+
+
+def _restacked(g: tuple, shape: tuple[int, ...], axis: int) -> Any:
+    if all(v is not None for v in g):
+        return stack(g, axis)
+    lifted = tuple([v if v is None else expand_dims(v, axis) for v in g])
+    return concat(_filled(lifted, shape, axis, [1] * len(g)), axis)
+
+
+def _as_views(x: Any, pieces: tuple, places: list[tuple]) -> tuple:
+    """Pieces that one op cut out of x, tied to x as views, so that writes through them reach x in the graph too."""
+    if not isinstance(x, Tensor):
+        return pieces
+    cell = None
+    if pieces and pieces[0].node is not None:
+        if x.link is None:
+            x.link = Link()
+        cell = x.link.writes = x.link.writes or Cell()
+    for t, place in zip(pieces, places, strict=True):
+        t.link = Link(x, view_at, place, cell)
+        if t.node is not None:
+            t.node.saved += (cell,)
+        elif x.node is None and (not paused or recording()):
+            follow(x, t)
+    return pieces
+
+
+def _cut(x: Any, axis: int, bounds: list[tuple[int, int]], length: int) -> tuple:
+    """The pieces of x between bounds: by one op where they follow on each other, so that their gradients need only be joined."""
+    places = [(*_before(axis), slice(*b), ...) for b in bounds]
+    edges = [0, *[i for b in bounds for i in b], length]
+    if edges[::2] != edges[1::2] or sorted(edges) != edges:
+        return tuple([view_at(x, place) for place in places])
+    return _as_views(x, apply(SPLIT, (x,), axis, tuple(bounds)), places)
+
+
+def _prepared(name: str, x: Any, axis: Any) -> tuple[Any, int, int]:
+    """x as a Tensor or array, the axis counted from the front, and its length."""
+    x = x if isinstance(x, Tensor) or is_array(x) else as_data(x)
+    axis = one_axis(name, axis, x.ndim)
+    return x, axis, x.shape[axis]
+
+
+def _number(name: str, n: Any) -> int:
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise DTypeError(f"{name}: expected a number of sections or a list of indices, got {n!r}")
+    if n.__index__() < 1:
+        raise ShapeError(f"{name}: the number of sections must be positive, got {n}")
+    return n.__index__()
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
+    """As ``split``, but into a number of pieces that need not divide the axis: the first ones are longer by one."""
+    x, axis, n = _prepared("array_split", x, axis)
+    if not isinstance(indices_or_sections, (list, tuple, np.ndarray)) or np.ndim(indices_or_sections) == 0:
+        k = _number("array_split", indices_or_sections)
+        stops = list(itertools.accumulate([n // k + (i < n % k) for i in range(k)]))[:-1]
+    else:
+        stops = [int(i) for i in indices_or_sections]
+    bounds = [slice(a, b).indices(n)[:2] for a, b in zip([0, *stops], [*stops, n], strict=True)]
+    return _cut(x, axis, [(a, max(a, b)) for a, b in bounds], n)
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
+    """x cut along an axis: into a number of equal pieces, or before each index of a list (NumPy's meaning; PyTorch counts lengths).
+
+    Returns:
+        A tuple of views that share memory with x.
+    Raises:
+        ShapeError: the axis cannot be divided equally; use ``array_split``.
+    Gradient: the pieces' gradients joined, zeros for pieces that were not used.
+    Example:
+        >>> import minigrad as mg
+        >>> [p.tolist() for p in mg.split(mg.arange(5), [2, 4])]
+        [[0, 1], [2, 3], [4]]
+    """
+    x, axis, n = _prepared("split", x, axis)
+    if np.ndim(indices_or_sections) == 0 and n % _number("split", indices_or_sections):
+        raise ShapeError(f"split: axis {axis} of x {x.shape} cannot be divided into {indices_or_sections} equal pieces; use array_split")
+    return array_split(x, indices_or_sections, axis)
+
+
+def chunk(x: Any, chunks: int, axis: int = 0) -> tuple:
+    """x cut along an axis into at most ``chunks`` pieces of one length, of which the last may be shorter (PyTorch's meaning)."""
+    x, axis, n = _prepared("chunk", x, axis)
+    size = max(1, -(-n // _number("chunk", chunks)))
+    return array_split(x, list(range(size, n, size)), axis)
+
+
+def unstack(x: Any, axis: int = 0) -> tuple:
+    """The slices of x along an axis, without it: views that share memory with x.
+
+    Gradient: the slices' gradients stacked.
+    Example:
+        >>> import minigrad as mg
+        >>> a, b = mg.unstack(mg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        >>> b.tolist()
+        [3.0, 4.0]
+    """
+    x, axis, n = _prepared("unstack", x, axis)
+    return _as_views(x, apply(UNSTACK, (x,), axis), [(*_before(axis), i, ...) for i in range(n)])
+
+
+unbind = unstack
+
+
+def _split_along(name: str, axis: int, ndim: int, x: Any, indices_or_sections: Any) -> tuple:
+    if len(shape_of(x)) < ndim:
+        raise ShapeError(f"{name}: expected at least {ndim} dimensions, got shape {shape_of(x)}")
+    return split(x, indices_or_sections, axis)
+
+
+def hsplit(x: Any, indices_or_sections: Any) -> tuple:
+    """``split`` along the second axis (of a vector: the only one)."""
+    return _split_along("hsplit", 0 if len(shape_of(x)) == 1 else 1, 1, x, indices_or_sections)
+
+
+def vsplit(x: Any, indices_or_sections: Any) -> tuple:
+    """``split`` along the first axis of at least two."""
+    return _split_along("vsplit", 0, 2, x, indices_or_sections)
+
+
+def dsplit(x: Any, indices_or_sections: Any) -> tuple:
+    """``split`` along the third axis."""
+    return _split_along("dsplit", 2, 3, x, indices_or_sections)
+
+
+# -- joining ----------------------------------------------------------------------------------------------------------
+def _pieces_of(g: Any, wanted: tuple, shapes: tuple, axis: int) -> tuple:
+    stops = list(itertools.accumulate([s[axis] for s in shapes]))
+    pieces = _cut(g, axis, list(zip([0, *stops[:-1]], stops, strict=True)), stops[-1])
+    return tuple([d if want else None for d, want in zip(pieces, wanted, strict=True)])
+
+
+def _joining(name: str, rule: Any) -> Any:
+    """A family of ops that join n arrays, one op for each n."""
+
+    @functools.cache
+    def op(n: int) -> Op:
+        names = ("y", *[f"x{i}" for i in range(n)], "axis", "shape", "shapes")
+        join = {"concat": "concatenate"}.get(name, name)
+        return Op(name, names, (rule,), kernel=lambda xp: lambda *args: getattr(xp, join)(args[:-1], args[-1]), inputs=n, whole=True)
+
+    return op
+
+
+_CONCAT = _joining("concat", _pieces_of)
+_STACK = _joining("stack", lambda g, wanted, axis: tuple([d if w else None for d, w in zip(unstack(g, axis), wanted, strict=True)]))
+
+
+def _sequence(name: str, arrays: Any) -> list:
+    """The arrays to join: those of a list, or the slices of a Tensor or array."""
+    if isinstance(arrays, Tensor):
+        arrays = unstack(arrays) if arrays.ndim else ()
+    elif not isinstance(arrays, Sequence) and not is_array(arrays):
+        raise DTypeError(f"{name}: expected a list of arrays, got {type(arrays).__name__}")
+    out = [a if isinstance(a, Tensor) or is_array(a) else as_data(a) for a in arrays]
+    if not out:
+        raise ShapeError(f"{name}: expected at least one array")
+    return out
+
+
+def concat(arrays: Any, axis: int | None = 0) -> Any:
+    """The arrays one after the other along an axis that they have; with ``axis=None``, all flattened.
+
+    Shapes: equal except along the axis, where they add up.
+    Raises:
+        ShapeError: no arrays, arrays of no dimensions, or shapes that do not fit.
+    Gradient: g cut into the arrays' parts.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.concat([mg.tensor([[1.0, 2.0]]), mg.tensor([[3.0, 4.0]])], axis=1).tolist()
+        [[1.0, 2.0, 3.0, 4.0]]
+    """
+    xs = _sequence("concat", arrays)
+    if axis is None:
+        xs, axis = [ravel(x) for x in xs], 0
+    axis = one_axis("concat", axis, xs[0].ndim)
+    for x in xs:
+        if x.ndim != xs[0].ndim or any(n != m for i, (n, m) in enumerate(zip(x.shape, xs[0].shape, strict=True)) if i != axis):
+            raise ShapeError(f"concat: shapes must be equal except along axis {axis}, got {', '.join([str(v.shape) for v in xs[:9]])}")
+    return apply(_CONCAT(len(xs)), tuple(xs), axis)
+
+
+concatenate = concat
+
+
+def stack(arrays: Any, axis: int = 0) -> Any:
+    """The arrays, all of one shape, along a new axis.
+
+    Raises:
+        ShapeError: no arrays, or shapes that differ.
+    Gradient: the slices of g.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.stack([mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])], axis=1).tolist()
+        [[1.0, 3.0], [2.0, 4.0]]
+    """
+    xs = _sequence("stack", arrays)
+    if any(x.shape != xs[0].shape for x in xs):
+        raise ShapeError(f"stack: shapes must be equal, got {', '.join([str(v.shape) for v in xs[:9]])}")
+    return apply(_STACK(len(xs)), tuple(xs), one_axis("stack", axis, xs[0].ndim + 1))
+
+
+def hstack(arrays: Any) -> Any:
+    """``concat`` along the second axis; of vectors and numbers, along the first."""
+    xs = [atleast_1d(x) for x in _sequence("hstack", arrays)]
+    return concat(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def vstack(arrays: Any) -> Any:
+    """``concat`` along the first axis, with vectors as rows."""
+    return concat([atleast_2d(x) for x in _sequence("vstack", arrays)], 0)
+
+
+def dstack(arrays: Any) -> Any:
+    """``concat`` along the third axis, with matrices as slices of it."""
+    return concat([atleast_3d(x) for x in _sequence("dstack", arrays)], 2)
+
+
+def column_stack(arrays: Any) -> Any:
+    """Vectors as the columns of a matrix; matrices side by side."""
+    xs = _sequence("column_stack", arrays)
+    return concat([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in xs], 1)
+
+
+def block(arrays: Any) -> Any:
+    """An array from nested lists of blocks: the innermost lists are joined along the last axis, the next along the last but one.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.block([[mg.ones((1, 1)), mg.zeros((1, 2))], [mg.zeros((1, 3))]]).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+
+    def depth(b: Any) -> int:
+        return 1 + max([depth(v) for v in b], default=0) if isinstance(b, list) else 0
+
+    def ndim(b: Any) -> int:
+        return max([ndim(v) for v in b], default=0) if isinstance(b, list) else len(shape_of(b))
+
+    levels = depth(arrays)
+    n = max(levels, ndim(arrays))
+
+    def joined(b: Any, level: int) -> Any:
+        if isinstance(b, list):
+            if not b:
+                raise ShapeError("block: a list of blocks is empty")
+            return concat([joined(v, level + 1) for v in b], n - levels + level)
+        if level != levels:
+            raise ShapeError(f"block: blocks must lie equally deep, got one at depth {level} and one at {levels}")
+        return reshape(b, (1,) * (n - len(shape_of(b))) + shape_of(b))
+
+    return joined(arrays, 0)
+
+
+def append(x: Any, values: Any, axis: int | None = None) -> Any:
+    """x with ``values`` after it along the axis; without an axis, both flattened."""
+    return concat([x, values], axis)
+
+
+def _positions(name: str, x: Any, make: Any) -> Any:
+    """An index made by NumPy on the host, as an array where x is."""
+    try:
+        return namespace(type(raw(x))).asarray(make())
+    except IndexError as error:
+        raise IndexRangeError(f"{name}: {error}") from None
+    except ValueError as error:
+        raise ShapeError(f"{name}: {error}") from None
+
+
+def delete(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """x without the slices at ``indices`` (an integer, several, a slice or a mask) along the axis; without an axis, x flattened."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    x, axis, n = _prepared("delete", x, axis)
+    return take(x, _positions("delete", x, lambda: np.delete(np.arange(n), raw(indices))), axis)
+
+
+def insert(x: Any, indices: Any, values: Any, axis: int | None = None) -> Any:
+    """x with ``values`` before ``indices`` (an integer or several, counted in x) along the axis; without an axis, x flattened.
+
+    Shapes: the values broadcast to x with as many slices along the axis as there are indices; at a single integer, any number.
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    x, axis, n = _prepared("insert", x, axis)
+    at = raw(indices)
+    values = values if isinstance(values, Tensor) or is_array(values) else as_data(values)
+    one = np.ndim(at) == 0
+    count = values.shape[axis] if one and values.ndim == x.ndim else 1 if one else len(at)
+    if one and values.ndim and values.ndim == x.ndim - 1:
+        values = expand_dims(values, axis)
+    values = broadcast_to(values, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+    order = _positions("insert", x, lambda: np.insert(np.arange(n), at, n + np.arange(count)))
+    return take(concat([x, values], axis), order, axis)
+
+
+def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple:
+    """The coordinates of a grid: each vector repeated along the axes of the others; views that cannot be written to.
+
+    Args:
+        indexing: ``"xy"``: the first vector runs along the second axis; ``"ij"``: along the first.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x, y = mg.meshgrid(mg.arange(2), mg.arange(3))
+        >>> x.tolist(), y.tolist()
+        ([[0, 1], [0, 1], [0, 1]], [[0, 0], [1, 1], [2, 2]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise ShapeError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
+    xs = [a if isinstance(a, Tensor) or is_array(a) else as_data(a) for a in arrays]
+    if any(x.ndim > 1 for x in xs):
+        raise ShapeError(f"meshgrid: expected vectors, got shapes {', '.join([str(x.shape) for x in xs])}")
+    n = len(xs)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    shape = [0] * n
+    for i, x in enumerate(xs):
+        shape[order[i]] = x.size
+    return tuple([broadcast_to(reshape(x, [-1 if k == order[i] else 1 for k in range(n)]), tuple(shape)) for i, x in enumerate(xs)])
+
+
+# -- repeating and padding --------------------------------------------------------------------------------------------
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element of x (or slice along the axis) several times in a row; without an axis, x flattened.
+
+    Args:
+        repeats: how often, or an array of how often for each.
+
+    Gradient: summed over the repeats.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.repeat(mg.tensor([1.0, 2.0]), 2).tolist()
+        [1.0, 1.0, 2.0, 2.0]
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    x, axis, n = _prepared("repeat", x, axis)
+    r = np.asarray(raw(repeats) if not hasattr(raw(repeats), "get") else raw(repeats).get())
+    if r.dtype.kind not in "iu" or r.ndim > 1:
+        raise DTypeError(f"repeat: repeats must be an integer or a list of integers, got {r.dtype} of shape {r.shape}")
+    if (r < 0).any():
+        raise ShapeError(f"repeat: repeats must not be negative, got {repeats}")
+    if r.size == 1:
+        k = int(r.reshape(()))
+        wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[: axis + 1], k, *x.shape[axis + 1 :]))
+        return reshape(wide, (*x.shape[:axis], n * k, *x.shape[axis + 1 :]))
+    if r.size != n:
+        raise ShapeError(f"repeat: {r.size} repeats for an axis of length {n} (x {x.shape}, axis {axis})")
+    return take(x, _positions("repeat", x, lambda: np.repeat(np.arange(n), r)), axis)
+
+
+def tile(x: Any, reps: Any) -> Any:
+    """x repeated as a whole, ``reps`` times along each axis (missing ones come first).
+
+    Gradient: summed over the copies.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.tile(mg.tensor([1.0, 2.0]), (2, 2)).tolist()
+        [[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]]
+    """
+    reps = tuple(reps) if isinstance(reps, (tuple, list)) else (reps,)
+    if any(isinstance(r, bool) or not hasattr(r, "__index__") or r < 0 for r in reps):
+        raise ShapeError(f"tile: reps must be integers that are not negative, got {reps}")
+    shape = (1,) * (len(reps) - len(shape_of(x))) + shape_of(x)
+    reps = (1,) * (len(shape) - len(reps)) + reps
+    wide = broadcast_to(reshape(x, [n for s in shape for n in (1, s)]), tuple([n for r, s in zip(reps, shape, strict=True) for n in (r, s)]))
+    return reshape(wide, tuple([r * s for r, s in zip(reps, shape, strict=True)]))
+
+
+def _inside(shape: tuple[int, ...], widths: tuple) -> tuple:
+    return tuple([slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True)])
+
+
+def _pad_constant(xp: Any) -> Any:
+    def kernel(x: Any, how: tuple) -> Any:
+        widths, value = how
+        if not np.isscalar(value):
+            return xp.pad(x, widths, constant_values=value)
+        y = xp.full([a + n + b for n, (a, b) in zip(x.shape, widths, strict=True)], value, x.dtype)
+        y[_inside(x.shape, widths)] = x
+        return y
+
+    return kernel
+
+
+_pad = view("pad", "", lambda g, shape, how: view_at(g, (*_inside(shape, how[0]), ...)), _pad_constant)
+
+MODES = {"edge": "edge", "replicate": "edge", "wrap": "wrap", "circular": "wrap", "reflect": "reflect", "symmetric": "symmetric"}
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """x with a border.
+
+    Args:
+        pad_width: how wide: an integer, a pair (before, after), or such a pair for each axis.
+        mode: what is in it: ``constant``; ``edge`` (``replicate``) the outermost element; ``reflect`` the mirror image without the
+            outermost element, ``symmetric`` with it; ``wrap`` (``circular``) the other end.
+        constant_values: the constant; or one before and one after, for all axes or each, as for ``pad_width``.
+
+    Raises:
+        ShapeError: a negative width, or a mode that needs elements where there are none.
+    Gradient: that of the inside; the border's is added to the elements it repeats.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.pad(mg.tensor([1.0, 2.0, 3.0]), (2, 1), mode="reflect").tolist()
+        [3.0, 2.0, 1.0, 2.0, 3.0, 2.0]
+    """
+    x = x if isinstance(x, Tensor) or is_array(x) else as_data(x)
+    given = np.asarray(pad_width)
+    if given.dtype.kind not in "iu":
+        raise DTypeError(f"pad: pad_width must be integers, got {pad_width!r}")
+    try:
+        widths = tuple([(int(a), int(b)) for a, b in np.broadcast_to(given, (x.ndim, 2))])
+    except ValueError:
+        raise ShapeError(f"pad: pad_width {pad_width} does not fit {x.ndim} axes; expected an integer, a pair, or a pair for each axis") from None
+    if given.size and given.min() < 0:
+        raise ShapeError(f"pad: widths must not be negative, got {pad_width}; use a slice to cut")
+    if mode == "constant":
+        value = np.asarray(raw(constant_values))
+        if not isinstance(constant_values, int):
+            check_cast(value.dtype, x.dtype, "pad")
+        return _pad(x, (widths, value.item() if value.ndim == 0 else value))
+    if mode not in MODES:
+        raise ShapeError(f"pad: mode must be 'constant' or one of {', '.join(MODES)}, got {mode!r}")
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            n = x.shape[axis]
+            x = take(x, _positions("pad", x, lambda n=n, w=(before, after): np.pad(np.arange(n), w, MODES[mode])), axis)
+    return x
+
+
+__all__ = [
+    "append",
+    "array_split",
+    "block",
+    "chunk",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "delete",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "insert",
+    "meshgrid",
+    "pad",
+    "repeat",
+    "split",
+    "stack",
+    "tile",
+    "unbind",
+    "unstack",
+    "vsplit",
+    "vstack",
+]

@@ -1,0 +1,232 @@
+"""Comparisons, tests and bits: functions without a gradient, whose results are constants; and ``where``, which chooses by them."""
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.op import Op, apply, explained, general, named, on_arrays, operand, settled
+from ..autograd.tensor import Tensor, raw, wrap
+from ..errors import ShapeError
+from .masks import masked
+
+
+def constant(name: str, doc: str, kernel: Any = None, inputs: int = 2) -> Any:
+    """An elementwise op of one or two inputs whose result is never recorded: nothing small that one does to them changes it."""
+    op = Op(name, ("y", "a", "b")[: inputs + 1], (), kernel=kernel, doc=doc, inputs=inputs, elementwise=True)
+    kernels = op.kernels
+
+    def one(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return on_arrays(op, operand(x))
+        a = x.data
+        try:
+            return wrap(settled(kernels[type(a)](a)), None)
+        except Exception as error:
+            raise explained(op, error, (a,)) from None
+
+    def two(a: Any, b: Any) -> Any:
+        if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+            return on_arrays(op, operand(a), operand(b))
+        kind = type(a.data if isinstance(a, Tensor) else b.data)
+        a, b = operand(raw(a)), operand(raw(b))
+        try:
+            return wrap(settled(kernels[kind](a, b)), None)
+        except Exception as error:
+            raise explained(op, error, (a, b)) from None
+
+    return named(one if inputs == 1 else two, op)
+
+
+# -- comparisons ------------------------------------------------------------------------------------------------------
+equal = constant(
+    "equal",
+    """Whether a == b, element by element, broadcast; NaN equals nothing.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.equal(mg.tensor([1.0, 2.0]), 2.0)
+        Tensor([False,  True], shape (2,), bool, cpu)
+    """,
+)
+not_equal = constant("not_equal", "Whether a != b, element by element, broadcast; NaN differs from everything.")
+less = constant("less", "Whether a < b, element by element, broadcast.")
+less_equal = constant("less_equal", "Whether a <= b, element by element, broadcast.")
+greater = constant("greater", "Whether a > b, element by element, broadcast.")
+greater_equal = constant("greater_equal", "Whether a >= b, element by element, broadcast.")
+
+# -- truth ------------------------------------------------------------------------------------------------------------
+logical_and = constant("logical_and", "Whether both a and b are true (not 0), element by element, broadcast.")
+logical_or = constant("logical_or", "Whether a or b is true (not 0), element by element, broadcast.")
+logical_xor = constant("logical_xor", "Whether exactly one of a and b is true (not 0), element by element, broadcast.")
+logical_not = constant("logical_not", "Whether x is false (0), element by element.", inputs=1)
+
+# -- what kind of number ----------------------------------------------------------------------------------------------
+isnan = constant("isnan", "Whether x is NaN, element by element.", inputs=1)
+isinf = constant("isinf", "Whether x is infinite, of either sign, element by element.", inputs=1)
+isfinite = constant("isfinite", "Whether x is neither infinite nor NaN, element by element.", inputs=1)
+isposinf = constant("isposinf", "Whether x is +inf, element by element.", lambda xp: lambda x: xp.equal(x, float("inf")), inputs=1)
+isneginf = constant("isneginf", "Whether x is -inf, element by element.", lambda xp: lambda x: xp.equal(x, float("-inf")), inputs=1)
+signbit = constant("signbit", "Whether the sign bit of x is set: of negative numbers and of -0.0.", inputs=1)
+isreal = constant(
+    "isreal", "Whether the imaginary part of x is 0, element by element.", lambda xp: lambda x: xp.equal(xp.imag(x), 0), inputs=1
+)
+iscomplex = constant(
+    "iscomplex",
+    "Whether x has an imaginary part other than 0, element by element.",
+    lambda xp: lambda x: xp.not_equal(xp.imag(x), 0),
+    inputs=1,
+)
+
+
+# -- nearly and wholly equal ------------------------------------------------------------------------------------------
+def _isclose(xp: Any, a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    return xp.isclose(a, b, rtol, atol, equal_nan)
+
+
+_isclose_op = general(_isclose, inputs=2, name="isclose")
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """Whether ``|a - b| <= atol + rtol * |b|``, element by element, broadcast; equal infinities are close.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isclose(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 2.1]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """
+    y = apply(_isclose_op, (raw(a), raw(b)), rtol, atol, equal_nan)
+    return wrap(settled(y), None) if isinstance(a, Tensor) or isinstance(b, Tensor) else y
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """Whether all elements are close: one boolean.
+
+    Example:
+        >>> import minigrad as mg
+        >>> bool(mg.allclose(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 2.1])))
+        False
+    """
+    return _all(isclose(a, b, rtol, atol, equal_nan))
+
+
+def array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
+    """Whether a and b have the same shape and the same values: one boolean.
+
+    Example:
+        >>> import minigrad as mg
+        >>> bool(mg.array_equal(mg.tensor([1.0, 2.0]), [1.0, 2.0]))
+        True
+    """
+    a, b = (v if isinstance(v, Tensor) else np.asarray(operand(v)) if not hasattr(v, "shape") else v for v in (a, b))
+    if tuple(a.shape) != tuple(b.shape):
+        return _false(a, b)
+    same = equal(a, b)
+    return _all(same | ((a != a) & (b != b)) if equal_nan else same)
+
+
+def array_equiv(a: Any, b: Any) -> Any:
+    """Whether a and b broadcast against each other and then have the same values: one boolean.
+
+    Example:
+        >>> import minigrad as mg
+        >>> bool(mg.array_equiv(mg.tensor([2.0, 2.0]), 2.0))
+        True
+    """
+    try:
+        return _all(equal(a, b))
+    except ShapeError:
+        return _false(a, b)
+
+
+def _all(x: Any) -> Any:
+    return wrap(settled(x.data.all()), None) if isinstance(x, Tensor) else x.all()
+
+
+def _false(a: Any, b: Any) -> Any:
+    return wrap(np.asarray(False), None) if isinstance(a, Tensor) or isinstance(b, Tensor) else np.False_
+
+
+# -- choosing ---------------------------------------------------------------------------------------------------------
+def _where(xp: Any, condition: Any, a: Any, b: Any) -> Any:
+    return xp.where(condition, a, b)
+
+
+_where_op = general(
+    _where,
+    None,
+    lambda g, condition: masked(g, condition),
+    lambda g, condition: masked(g, logical_not(condition)),
+    name="where",
+)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """``a`` where the condition holds, ``b`` elsewhere; all three broadcast.
+
+    Args:
+        condition: booleans; of numbers, those other than 0 count as true.
+        a, b: what to take; both have been computed in full before ``where`` sees them.
+    Gradient: g to whichever was taken, 0 to the other. Where the other's own slope is infinite, 0 * inf makes NaN further
+        down: make its input harmless too, ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([-1.0, 2.0])
+        >>> mg.where(x > 0, x, 0.0)
+        Tensor([0., 2.], shape (2,), float32, cpu)
+    """
+    return apply(_where_op, (condition, a, b))
+
+
+# -- bits and integers ------------------------------------------------------------------------------------------------
+bitwise_and = constant("bitwise_and", "The bits set in both a and b; integers and booleans, broadcast.")
+bitwise_or = constant("bitwise_or", "The bits set in a or b; integers and booleans, broadcast.")
+bitwise_xor = constant("bitwise_xor", "The bits set in exactly one of a and b; integers and booleans, broadcast.")
+bitwise_invert = constant("bitwise_invert", "The bits not set in x; integers and booleans.", lambda xp: xp.invert, inputs=1)
+invert = bitwise_not = bitwise_invert
+bitwise_left_shift = constant("bitwise_left_shift", "a * 2**b on the bits of integers, broadcast.", lambda xp: xp.left_shift)
+bitwise_right_shift = constant("bitwise_right_shift", "a // 2**b on the bits of integers, broadcast.", lambda xp: xp.right_shift)
+left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
+gcd = constant("gcd", "The greatest common divisor of integers, broadcast; gcd(0, 0) is 0.")
+lcm = constant("lcm", "The least common multiple of integers, broadcast.")
+nextafter = constant("nextafter", "The next number of the dtype after a on the way to b, broadcast.")
+spacing = constant("spacing", "The distance from x to the next number of its dtype, away from 0.", inputs=1)
+
+__all__ = [
+    "allclose",
+    "array_equal",
+    "array_equiv",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "equal",
+    "gcd",
+    "greater",
+    "greater_equal",
+    "invert",
+    "isclose",
+    "iscomplex",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "lcm",
+    "left_shift",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "nextafter",
+    "not_equal",
+    "right_shift",
+    "signbit",
+    "spacing",
+    "where",
+]

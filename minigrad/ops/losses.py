@@ -1,0 +1,265 @@
+"""Cross entropies with their gradients written out, so that a step keeps the logits and nothing else of their size."""
+
+from math import prod
+from typing import Any
+
+from ..autograd.conform import cast
+from ..autograd.op import Op, apply, general
+from ..autograd.tensor import Tensor, raw
+from ..backend import asarray, device_of, is_inexact, working_dtype
+from ..backend.arrays import is_array, namespace
+from ..errors import DTypeError, IndexRangeError, ShapeError
+from .arithmetic import maximum
+from .reduce import sum
+from .softmax import log_softmax, softmax
+
+
+def given(x: Any) -> Any:
+    """A Tensor as it is, anything else as an array."""
+    return x if isinstance(x, Tensor) or is_array(x) else asarray(x)
+
+
+def on_cpu(a: Any) -> bool:
+    """Whether values may be looked at without waiting for a device."""
+    return device_of(a).type == "cpu"
+
+
+def wide(a: Any) -> Any:
+    """The array in the dtype in which its sums are accumulated."""
+    return a.astype(working_dtype(a.dtype), copy=False)
+
+
+# -- cross entropy ----------------------------------------------------------------------------------------------------
+# With labels l, the loss of a row is  hit * (lse - x[l]) + sum_c rest[c] * (lse - x[c]),  lse = log sum_c exp x[c],
+# where hit is the weight of the label and rest what smoothing gives to every class. Its gradient is  total * softmax(x) - t
+# with t the same weights as a row, and total their sum. Class axis 1; labels, hit, total and valid have length 1 there.
+
+
+def _losses(xp: Any, x: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any) -> Any:
+    x = wide(x)
+    e = x - x.max(axis=1, keepdims=True)
+    y = -hit * xp.take_along_axis(e, labels, 1)
+    if rest is not None:
+        y -= (rest * e).sum(axis=1, keepdims=True)
+    y += total * xp.log(xp.exp(e, out=e).sum(axis=1, keepdims=True))
+    return y if valid is None else xp.where(valid, y, 0)
+
+
+def _slope(xp: Any, x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any) -> Any:
+    """The gradient g * (total * softmax(x) - t), in one array of the size of x."""
+    dtype, x = x.dtype, wide(x)
+    p = x - x.max(axis=1, keepdims=True)
+    xp.exp(p, out=p)
+    p *= total / p.sum(axis=1, keepdims=True)
+    if rest is not None:
+        p -= rest
+    xp.put_along_axis(p, labels, xp.take_along_axis(p, labels, 1) - hit, 1)
+    if valid is not None:
+        p = xp.where(valid, p, 0)
+    p *= g
+    return p.astype(dtype, copy=False)
+
+
+def _slope_of_slope(v: Any, x: Any, g: Any, total: Any) -> Any:
+    p, u = softmax(x, axis=1), v * (g * total)
+    return p * (u - sum(u * p, axis=1, keepdims=True))
+
+
+SLOPE: Op = general(
+    _slope,
+    _slope_of_slope,
+    lambda g, x, labels, hit, rest, total, valid: g * apply(SLOPE, (x, 1.0), labels, hit, rest, total, valid),
+    name="cross_entropy_gradient",
+)
+LOSSES = general(
+    _losses,
+    lambda g, x, labels, hit, rest, total, valid: apply(SLOPE, (x, g), labels, hit, rest, total, valid),
+    name="cross_entropy",
+)
+
+
+def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, ignore_index: int) -> tuple[Any, Any]:
+    """Class indices that are safe to index with, and where they count (None: everywhere).
+
+    Values are looked at on the CPU only; on a GPU, which would have to be waited for, what is out of range is not counted.
+
+    Raises:
+        DTypeError: they are not integers.
+        ShapeError: they are not one per row.
+        IndexRangeError: one is outside the classes, and is not ``ignore_index``.
+    """
+    labels = raw(given(target))
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(
+            f"{who}: labels must be integers, got {labels.dtype}{list(labels.shape)}; use astype('int64'), "
+            f"or give probabilities of the logits' shape"
+        )
+    if tuple(labels.shape) != shape:
+        raise ShapeError(f"{who}: expected labels of shape {shape}, one per row, got {tuple(labels.shape)}")
+    if not labels.size or (on_cpu(labels) and not 0 <= ignore_index < classes and labels.min() >= 0 and labels.max() < classes):
+        return labels, None
+    xp = namespace(type(labels))
+    counts = labels != ignore_index
+    inside = (labels >= 0) & (labels < classes)
+    if on_cpu(labels) and (bad := counts & ~inside).any():
+        where = tuple([int(i[0]) for i in bad.nonzero()])
+        row = where[0] if len(where) == 1 else where if where else 0
+        raise IndexRangeError(f"{who}: label {int(labels[where])} at row {row}, {classes} classes")
+    valid = counts & inside
+    return xp.where(valid, labels, 0), valid
+
+
+def reduced(who: str, losses: Any, reduction: str, count: Any = None) -> Any:
+    """The losses as they are, summed, or averaged over ``count`` (default: how many there are).
+
+    Raises:
+        ValueError: the reduction is none of these.
+    """
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return sum(losses)
+    if reduction == "mean":
+        return sum(losses) / (prod(losses.shape) if count is None else count)
+    raise ValueError(f"{who}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+
+
+def class_weights(who: str, weight: Any, classes: int, like: Any, axes: int) -> Any:
+    """One weight per class as an array (1, classes, 1, ...), or None."""
+    if weight is None:
+        return None
+    w = raw(given(weight))
+    if tuple(w.shape) != (classes,):
+        raise ShapeError(f"{who}: weight must have one entry per class, ({classes},), got {tuple(w.shape)}")
+    return w.astype(like, copy=False).reshape((1, classes, *[1] * (axes - 2)))
+
+
+def cross_entropy(
+    logits: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Any:
+    """How surprised softmax(logits) is by the target: ``-log softmax(logits)[target]``.
+
+    Shapes: logits (N, C), (N, C, d1, ...) or (C,); target (N,), (N, d1, ...) or () of class indices, or probabilities like logits.
+
+    Args:
+        logits: unnormalised log-probabilities.
+        target: integers in [0, C), or floating probabilities of the same shape as logits.
+        weight: one factor per class.
+        ignore_index: rows with this label count for nothing; not for probabilities.
+        reduction: "mean" (over the weights of the rows that count), "sum" or "none".
+        label_smoothing: how much of each target is spread evenly over the classes.
+
+    Raises:
+        IndexRangeError: a label outside the classes (on a GPU, where looking would mean waiting, such a row counts for nothing).
+        DTypeError: labels that are not integers.
+        ShapeError: shapes, or the number of weights, that do not fit.
+
+    Gradient: softmax(logits) - target, in the weights' proportions. The mean over no rows (none there, or all ignored) is 0 with
+    gradient 0. Twice differentiable; gradients reach probabilities too.
+    Numerics: exact for logits of any finite size; half precision is accumulated in float32.
+    Source:
+        Smoothing: Szegedy et al., "Rethinking the Inception architecture", 2016, section 7.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.ops.fused import cross_entropy
+        >>> round(cross_entropy(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item(), 4)
+        0.6931
+    """
+    who = "cross_entropy"
+    logits, target = given(logits), given(target)
+    shape = tuple(logits.shape)
+    if not shape or not is_inexact(logits.dtype) or logits.dtype.kind == "c":
+        raise DTypeError(
+            f"{who}: logits must be real and floating, of shape (N, C), (N, C, d1, ...) or (C,); got {logits.dtype}{list(shape)}"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
+    if len(shape) == 1:
+        losses = cross_entropy(
+            logits.reshape((1, *shape)), target.reshape((1, *target.shape)), weight, ignore_index, reduction, label_smoothing
+        )
+        return losses.reshape(()) if reduction == "none" else losses
+    classes, rows = shape[1], (shape[0], *shape[2:])
+    if is_inexact(target.dtype) and tuple(target.shape) == shape:
+        return _of_probabilities(logits, target, weight, reduction, label_smoothing)
+    labels, valid = checked_labels(who, target, rows, classes, ignore_index)
+    labels = labels.reshape((shape[0], 1, *shape[2:]))
+    valid = None if valid is None else valid.reshape(labels.shape)
+    xp, dtype = namespace(type(labels)), working_dtype(logits.dtype)
+    hit: Any = 1.0
+    w = class_weights(who, weight, classes, dtype, len(shape))
+    if w is not None:
+        hit = w.reshape(-1)[labels]
+    if valid is not None:
+        hit = xp.where(valid, hit, 0).astype(dtype, copy=False)
+    count: Any = prod(rows) if w is None and valid is None else hit.sum()
+    rest = None
+    if label_smoothing:
+        rest = (label_smoothing / classes) * (xp.ones((1, classes, *[1] * (len(shape) - 2)), dtype) if w is None else w)
+        hit = hit * (1 - label_smoothing)
+    total = hit if rest is None else hit + rest.sum(axis=1, keepdims=True)
+    total = total if valid is None else xp.where(valid, total, 0)
+    losses = apply(LOSSES, (logits,), labels, hit, rest, total, valid).reshape(rows)
+    count = max(count, 1) if isinstance(count, int) else xp.where(count == 0, 1, count)
+    y = reduced(who, losses, reduction, count)
+    return y if y.dtype == logits.dtype else cast(y, logits.dtype)
+
+
+def _of_probabilities(logits: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
+    shape = tuple(logits.shape)
+    w = class_weights("cross_entropy", weight, shape[1], logits.dtype, len(shape))
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / shape[1]
+    losses = -sum((target if w is None else target * w) * log_softmax(logits, axis=1), axis=1)
+    return reduced("cross_entropy", losses, reduction, max(prod(losses.shape), 1))
+
+
+def _surprise(xp: Any, p: Any, t: Any) -> Any:
+    def log(a: Any) -> Any:
+        zero = a == 0
+        return xp.where(zero, -100, xp.maximum(xp.log(xp.where(zero, 1, a)), -100))
+
+    return -(t * log(p) + (1 - t) * log(1 - p))
+
+
+def _bounded(p: Any) -> Any:
+    """p (1 - p), kept off zero."""
+    return maximum(p * (1 - p), 1e-12 if p.dtype.itemsize > 2 else 1e-6)
+
+
+def _log_odds(xp: Any, p: Any) -> Any:
+    return _surprise(xp, p, 1) - _surprise(xp, p, 0)
+
+
+LOG_ODDS = general(_log_odds, lambda g, p: -g / _bounded(p), name="binary_cross_entropy_gradient")
+SURPRISE = general(
+    _surprise,
+    lambda g, p, t: g * (p - t) / _bounded(p),
+    lambda g, p: g * apply(LOG_ODDS, (p,)),
+    name="binary_cross_entropy",
+)
+
+
+def surprise(p: Any, t: Any) -> Any:
+    """Binary cross entropy of each entry, ``-(t log p + (1 - t) log(1 - p))``, logarithms cut off at -100.
+
+    Shapes: p and t the same.
+
+    Raises:
+        ShapeError: other shapes; nothing is broadcast.
+        ValueError: p is outside [0, 1], or NaN (looked at on the CPU only).
+
+    Gradient: (p - t) / (p (1 - p)), with that product kept above 1e-12.
+    """
+    p, t = given(p), given(t)
+    if tuple(p.shape) != tuple(t.shape):
+        raise ShapeError(f"binary_cross_entropy: input {tuple(p.shape)} and target {tuple(t.shape)} must have the same shape")
+    a = raw(p)
+    if on_cpu(a) and a.size and not (a.min() >= 0 and a.max() <= 1):
+        raise ValueError(
+            f"binary_cross_entropy: input must be probabilities in [0, 1], got {a.min():.4g} to {a.max():.4g}; use the form with logits"
+        )
+    return apply(SURPRISE, (p, t))
+
+
+__all__ = ["cross_entropy"]
