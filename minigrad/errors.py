@@ -27,3 +27,7 @@ class CheckpointError(MinigradError, ValueError):
 
 class IndexRangeError(MinigradError, IndexError):
     """An index outside its axis."""
+
+
+class AxisError(ShapeError, IndexRangeError):
+    """An axis that is not there; a ValueError and an IndexError, as NumPy's is."""

@@ -47,7 +47,6 @@ from ..ops import (
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
-    broadcast_arrays,
     broadcast_shapes,
     broadcast_to,
     ceil,
@@ -100,7 +99,6 @@ from ..ops import (
     max,
     maximum,
     mean,
-    meshgrid,
     min,
     minimum,
     moveaxis,
@@ -163,6 +161,16 @@ inf = _math.inf
 nan = _math.nan
 newaxis = None
 pi = _math.pi
+
+
+def broadcast_arrays(*arrays: Any) -> list:
+    """The arrays broadcast against each other, in a list."""
+    return list(_ops.broadcast_arrays(*arrays))
+
+
+def meshgrid(*arrays: Any, indexing: str = "xy") -> list:
+    """The coordinates of a grid, in a list."""
+    return list(_ops.meshgrid(*arrays, indexing=indexing))
 
 
 def prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: Any = False) -> Any:

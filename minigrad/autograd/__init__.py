@@ -2,7 +2,7 @@
 
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .checkpoint import checkpoint
-from .engine import backward, grad
+from .backward import backward, grad
 from .function import Context, Function, defvjp, once_differentiable, primitive
 from .mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .node import Node

@@ -39,7 +39,7 @@ def _astype(xp: Any) -> Any:
     return kernel
 
 
-add = binary(
+add: Any = binary(
     "add",
     """Sum ``a + b``, broadcast.
 
@@ -53,12 +53,12 @@ add = binary(
     lambda g: g,
     lambda g: g,
 )
-sum_to = view("sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to)
-spread = view("spread", "x repeated until it has this shape: the gradient of a sum.", lambda g, shape: sum_to(g, shape), _spread)
-broadcast_to = view(
+sum_to: Any = view("sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to)
+spread: Any = view("spread", "x repeated until it has this shape: the gradient of a sum.", lambda g, shape: sum_to(g, shape), _spread)
+broadcast_to: Any = view(
     "broadcast_to",
     "Repeat x along new or unit axes until it has this shape; no memory is copied.",
     lambda g, shape: sum_to(g, shape),
 )
-cast = view("astype", "Cast x to a dtype; complex to real keeps the real part.", lambda g: g, _astype)
-conj = unary("conj", "Complex conjugate; a real x is returned as it is.", lambda g: conj(g), lambda xp: xp.conjugate)
+cast: Any = view("astype", "Cast x to a dtype; complex to real keeps the real part.", lambda g: g, _astype)
+conj: Any = unary("conj", "Complex conjugate; a real x is returned as it is.", lambda g: conj(g), lambda xp: xp.conjugate)

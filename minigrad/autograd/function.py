@@ -3,15 +3,15 @@
 import functools
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import is_inexact
 from ..errors import DTypeError, GraphError
 from .mode import _Mode, no_grad, recording
-from .node import Node, make_node
-from .op import Op, part
+from .node import make_node
+from .op import Op, as_it_was, part
 from .tensor import Tensor, raw, wrap
 
 
@@ -24,11 +24,18 @@ class Context:
         self._saved: tuple = ()
         self._constant: tuple = ()
 
+    if TYPE_CHECKING:  # any attribute may be set
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or intermediates; writes to them before backward are noticed."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise DTypeError(f"save_for_backward: expected Tensors or None, got {type(t).__name__}; set other values as attributes of ctx")
+                raise DTypeError(
+                    f"save_for_backward: expected Tensors or None, got {type(t).__name__}; set other values as attributes of ctx"
+                )
         self._saved = tensors
 
     @property
@@ -80,10 +87,10 @@ class _Saved:
                 continue
             if graph and intermediate:
                 raise GraphError(
-                    f"{self.name}.backward: it saved an intermediate of shape {value.shape}, whose dependence on the inputs is not recorded, "
+                    f"{self.name}.backward: it saved an intermediate of shape {value.shape}, whose dependence on the inputs is unrecorded, "
                     "so a second derivative through it would be wrong; save inputs and outputs, or set constants as attributes of ctx"
                 )
-            out.append(wrap(value, node if graph else None))
+            out.append(wrap(value, as_it_was(node) if graph and node is not None else None))
         return tuple(out)
 
 
@@ -136,7 +143,8 @@ class Function:
         arrays = tuple([y.data for y in outputs])
         y0: Any = (arrays if many else arrays[0]) if saved.wants_outputs else None
         shapes, dtypes = tuple([a.shape for a in arrays]), tuple([a.dtype for a in arrays])
-        node = make_node(cls._op(),
+        node = make_node(
+            cls._op(),
             nodes,
             (y0, (ctx, saved, shapes, dtypes, many), *saved.arrays()),
             shapes if many else shapes[0],
@@ -144,7 +152,9 @@ class Function:
         )
         if not many:
             return wrap(arrays[0], None if id(outputs[0]) in constant else node)
-        return tuple([wrap(a, None if id(y) in constant else part(node, i, a)) for i, (y, a) in enumerate(zip(outputs, arrays, strict=True))])
+        return tuple(
+            [wrap(a, None if id(y) in constant else part(node, i, a)) for i, (y, a) in enumerate(zip(outputs, arrays, strict=True))]
+        )
 
     @classmethod
     def _op(cls) -> Op:

@@ -89,7 +89,9 @@ def check_fits(t: Tensor, value: Any, by: str) -> None:
 def check_cast(source: Any, target: Any, by: str) -> None:
     """Raise DTypeError where a cast loses more than precision: complex to real, floating to integer, numbers to booleans."""
     if RANK.get(source.kind, 9) > RANK.get(target.kind, 9):
-        raise DTypeError(f"{by}: {source} values cannot be written into a {target} tensor; cast them with astype, or use the out-of-place form")
+        raise DTypeError(
+            f"{by}: {source} values cannot be written into a {target} tensor; cast them with astype, or use the out-of-place form"
+        )
 
 
 # -- the write --------------------------------------------------------------------------------------------------------
@@ -116,16 +118,6 @@ def keep_old(node: Node | None, a: Array, since: int) -> None:
     """Before ``a`` is overwritten: copy the parts of it that nodes born since have saved and will ask for; drop the others."""
     owner = holder(a)
     copies: dict[int, Any] = {}
-
-    def kept(value: Any, wanted: bool) -> Any:
-        if type(value) is tuple:
-            return tuple([kept(v, wanted) for v in value])
-        if not any(holder(v) is owner for v in arrays_in(value)):
-            return value
-        if wanted and id(value) not in copies:
-            copies[id(value)] = value.copy()
-        return copies[id(value)] if wanted else None
-
     stack, seen = [node], set()
     while stack:
         n = stack.pop()
@@ -133,8 +125,18 @@ def keep_old(node: Node | None, a: Array, since: int) -> None:
             continue
         seen.add(n)
         used = needed(n, len(n.saved))
-        n.saved = tuple([kept(v, used is None or i in used) for i, v in enumerate(n.saved)])
+        n.saved = tuple([_kept(v, owner, copies, used is None or i in used) for i, v in enumerate(n.saved)])
         stack += n.parents
+
+
+def _kept(value: Any, owner: Array, copies: dict[int, Any], wanted: bool) -> Any:
+    if type(value) is tuple:
+        return tuple([_kept(v, owner, copies, wanted) for v in value])
+    if not any(holder(v) is owner for v in arrays_in(value)):
+        return value
+    if wanted and id(value) not in copies:
+        copies[id(value)] = value.copy()
+    return copies[id(value)] if wanted else None
 
 
 def rebind(t: Tensor, node: Node | None, by: str, since: int) -> None:

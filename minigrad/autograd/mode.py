@@ -58,7 +58,7 @@ class set_grad_enabled:
         _switch(self._stack.pop())
 
     def _again(self) -> "set_grad_enabled":
-        return type(self)() if type(self) is not set_grad_enabled else _Mode(self.mode)
+        return type(self)() if type(self) is not set_grad_enabled else _Mode(self.mode)  # type: ignore[call-arg]
 
     def __call__(self, f: Callable) -> Callable:
         if type(self) is set_grad_enabled and self._stack:  # a decorator switches nothing before the call

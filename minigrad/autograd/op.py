@@ -17,9 +17,9 @@ import numpy as np
 
 from ..backend.arrays import EXTENDED, Kernels, asarray, is_array, namespace
 from ..backend.devices import device_of
-from ..errors import DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
-from .mode import paused, recording
+from ..errors import AxisError, DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
 from . import node as graph
+from .mode import paused, recording
 from .node import Cell, Link, Node, follow, make_node
 from .tensor import Tensor, wrap
 
@@ -53,7 +53,8 @@ class Op:
     ):
         self.name, self.names, self.inputs, self.doc = name, names, inputs, doc
         self.kernels = Kernels(name, kernel)
-        self.elementwise, self.view = elementwise, None
+        self.elementwise = elementwise
+        self.view: Any = None
         wants = [() if r is None else parameters(r)[2 if whole else 1 :] for r in rules]
         for rule, want in zip(rules, wants, strict=True):
             for w in want:
@@ -228,7 +229,7 @@ def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
             raise DTypeError(f"{name}: axis must be an integer, got {i!r}")
         k = i.__index__()
         if not -ndim <= k < ndim:
-            raise ShapeError(f"{name}: axis {k} is out of range for {ndim} dimensions (expected {-ndim} to {ndim - 1})")
+            raise AxisError(f"{name}: axis {k} is out of range for {ndim} dimensions (expected {-ndim} to {ndim - 1})")
         out.append(k % ndim)
     if len(set(out)) != len(out):
         raise ShapeError(f"{name}: axis {axis!r} names an axis twice")
@@ -239,7 +240,7 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
     """An op that reduces axes: ``f(x, axis=None, keepdims=False)``. Its rule sees ``g`` and ``y`` with those axes still open (length 1).
 
     The kernel is ``kernel(x, axis, keepdims)`` with ``axis`` None or a tuple of axes counted from the front.
-    ``options(name, x, keywords)`` gives the x to use where other keywords came; without it they are an error.
+    ``options(f, x, axis, keepdims, keywords)`` answers calls with other keywords; without it they are an error.
     """
     wants = parameters(rule)[1:]
     names = ("y", "x", "shape", "axis")
@@ -261,7 +262,7 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
         if other:
             if options is None:
                 raise unexpected(name, other)
-            x = options(name, x, other)
+            return options(f, x, axis, keepdims, other)
         if not isinstance(x, Tensor):
             x = operand(x) if is_array(x) else asarray(x)
             return on_arrays(op, x, axis if axis is None else normal_axis(name, axis, x.ndim), keepdims)
@@ -336,8 +337,9 @@ def general(kernel: Callable, *rules: Callable | None, name: str = "", doc: str 
     """Any other op; call it by ``apply(op, inputs, *params)``.
 
     ``kernel(xp, *inputs, *params)`` computes it; as many leading arguments are inputs as there are rules (None: that input has no
-    gradient). Instead of one rule each, ``whole(g, wanted, *names)`` may return a tuple of all gradients, ``wanted[i]`` saying whether
-    the i-th is needed. A kernel that returns a tuple makes an op of several outputs: ``g`` is then a tuple, None where an output was unused.
+    gradient). Instead of one rule each, ``whole(g, wanted, *names)`` may return a tuple of all gradients, ``wanted[i]`` saying
+    whether the i-th is needed. A kernel that returns a tuple makes an op of several outputs: ``g`` is then a tuple, None where an
+    output was unused.
     """
     names = parameters(kernel)[1:]
     k = inputs or len(rules)
@@ -402,6 +404,23 @@ def part(node: Node, index: int, value: Any) -> Node:
     return make_node(OUTPUT, (node,), (None, None, index), value.shape, value.dtype)
 
 
+THEN = Op("view", ("y",), (lambda g: g,), doc="A view as it was when its values were saved, before its base was written to.")
+
+
+def as_it_was(node: Node) -> Node:
+    """A node in whose place values that were saved long ago go back into the graph.
+
+    It is the node itself, but for a view whose base was written to since: used now, that would be an error (see
+    ``node.check_fresh``), so a stand-in takes its place, born half a tick after it.
+    """
+    saved = node.saved
+    if node.order > graph.last_write or type(saved) is not tuple or not any(type(v) is Cell and v.orders for v in saved):
+        return node
+    stand_in = make_node(THEN, (node,), (None,), node.shape, node.dtype)
+    stand_in.order = node.order + 0.5  # type: ignore[assignment]
+    return stand_in
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 def shown(x: Any) -> str:
     """An operand in an error message: its dtype and shape, or itself if it is small."""
@@ -422,7 +441,7 @@ def explained(op: Op, error: Exception, operands: Any, params: tuple = ()) -> Ex
         places = " and ".join(sorted({str(device_of(a)) for a in arrays}))
         return DeviceError(f"{op.name}: operands are on different devices, {places}; move one with .to(device)")
     text = " ".join(str(error).split())
-    if "broadcast" in text or "mismatch" in text or "size" in text and isinstance(error, ValueError):
+    if "broadcast" in text or "mismatch" in text or ("size" in text and isinstance(error, ValueError)):
         return ShapeError(f"{op.name}: shapes do not fit: got {came}; {text}")
     kinds: list[tuple[type, type]] = [(IndexError, IndexRangeError), (np.linalg.LinAlgError, np.linalg.LinAlgError)]
     kinds += [(ValueError, ShapeError), (TypeError, DTypeError)]

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from .engine import grad
+from .backward import grad
 from .mode import enable_grad
 from .tensor import Tensor, as_data, wrap
 
 
 def _inputs(xs: Any, create_graph: bool, who: str) -> tuple[list[Tensor], bool]:
-    """The inputs as tensors with a place in the graph: fresh leaves, or identities of those given when the result is to be differentiable."""
+    """The inputs as tensors in the graph: fresh leaves, or identities of those given if the result is to be differentiable."""
     one = not isinstance(xs, (tuple, list))
-    out = []
+    out: list[Any] = []
     for x in [xs] if one else xs:
         if not isinstance(x, Tensor):
             x = wrap(as_data(x), None)

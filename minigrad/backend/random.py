@@ -26,11 +26,11 @@ class Generator:
         return self
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Any:
         return self.rng.bit_generator.state
 
     @state.setter
-    def state(self, state: dict[str, Any]) -> None:
+    def state(self, state: Any) -> None:
         self.rng.bit_generator.state = state
 
     def spawn(self) -> "Generator":

@@ -125,7 +125,7 @@ class _Transposed(_Conv):
             least = (m - 1) * s - 2 * p + d * (k - 1) + 1
             if not least <= w < least + s:
                 raise ValueError(
-                    f"{type(self).__name__}: output_size {wanted} cannot come of {spatial}; an axis can be {least} to {least + s - 1}"
+                    f"{type(self).__name__}: output_size {wanted} cannot come of {spatial}; possible are {least} to {least + s - 1}"
                 )
             out.append(w - least)
         return tuple(out)

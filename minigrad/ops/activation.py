@@ -6,7 +6,7 @@ Here are the smooth ones and those that join channels; those with a kink are in 
 import math
 from typing import Any
 
-from ..autograd.op import apply, general, normal_axis, operand, unary
+from ..autograd.op import apply, general, normal_axis, operand, unary, unexpected
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from . import rectifiers
@@ -173,7 +173,7 @@ def _halves(name: str, x: Any, axis: int) -> tuple[Any, Any]:
     return x[(*lead, slice(None, h))], x[(*lead, slice(h, None))]
 
 
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: Any, axis: int = -1, **other: Any) -> Any:
     """Gated linear unit: ``a * sigmoid(b)`` for the halves a, b of x along ``axis``.
 
     Shapes: axis of length 2 C becomes C.
@@ -185,6 +185,8 @@ def glu(x: Any, axis: int = -1) -> Any:
         >>> mg.nn.functional.glu(mg.tensor([4.0, 0.0]))
         Tensor([2.], shape (1,), float32, cpu)
     """
+    if other:
+        raise unexpected("glu", other)
     a, b = _halves("glu", x, axis)
     return multiply(a, sigmoid(b))
 

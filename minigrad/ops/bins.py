@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ..autograd.op import apply, general
+from ..autograd.op import apply, general, unexpected
 from ..autograd.tensor import Tensor, raw
 from ..backend import is_inexact
 from ..backend.arrays import asarray, is_array
@@ -48,7 +48,13 @@ _UNIQUE = general(_unique_kernel, inputs=1, name="unique")
 
 
 def unique(
-    x: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None, equal_nan: bool = True
+    x: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: Any = None,
+    equal_nan: bool = True,
+    **other: Any,
 ) -> Any:
     """The different numbers in x in ascending order; with axis, the different slices. No gradient.
 
@@ -60,6 +66,8 @@ def unique(
         >>> mg.unique(mg.tensor([3, 1, 3])).tolist()
         [1, 3]
     """
+    if other:
+        raise unexpected("unique", other)
     return apply(_UNIQUE, (constant(x),), return_index, return_inverse, return_counts, axis, equal_nan)
 
 

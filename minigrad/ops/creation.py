@@ -73,7 +73,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None, req
         >>> mg.full(2, 0.5)
         Tensor([0.5, 0.5], shape (2,), float32, cpu)
     """
-    a = as_data(fill_value)
+    a = as_data(fill_value, dtype)
     y = namespace(type(a)).empty(_lengths("full", shape), a.dtype if dtype is None else _dtype("full", dtype))
     y[...] = a
     return _made(y, device, requires_grad)

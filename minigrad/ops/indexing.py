@@ -11,7 +11,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.inplace import check_cast
-from ..autograd.op import apply, general, view
+from ..autograd.op import apply, general, unexpected, view
 from ..autograd.tensor import as_data, raw, wrap
 from ..backend import default_dtype, is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
@@ -196,7 +196,7 @@ def _along(name: str, shape: tuple[int, ...], indices: Any, axis: int) -> tuple:
     return tuple([a if d == axis else xp.arange(n).reshape([-1 if k == d else 1 for k in range(a.ndim)]) for d, n in enumerate(shape)])
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Any, indices: Any, axis: int | None = None, **other: Any) -> Any:
     """The elements of x at ``indices`` along an axis; without an axis, of x flattened.
 
     Shapes: the axis is replaced by the shape of ``indices``.
@@ -208,6 +208,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         >>> mg.take(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 0, 0], axis=1).tolist()
         [[2.0, 1.0, 1.0], [4.0, 3.0, 3.0]]
     """
+    if other:
+        raise unexpected("take", other)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = one_axis("take", axis, len(shape_of(x)))
@@ -218,7 +220,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return apply(_TAKE_AXIS, (x,), (slice(None),) * axis + (a,))
 
 
-def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1, **other: Any) -> Any:
     """For each place, the element that ``indices`` names along the axis: ``y[i, j] = x[i, indices[i, j]]`` for the last of two.
 
     Shapes: ``indices`` has as many dimensions as x; the others are equal or 1. Without an axis, both are 1-D.
@@ -231,6 +233,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         >>> mg.take_along_axis(mg.tensor([[3.0, 1.0], [2.0, 4.0]]), [[1], [0]], axis=1).tolist()
         [[1.0], [2.0]]
     """
+    if other:
+        raise unexpected("take_along_axis", other)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     return apply(_TAKE_ALONG, (x,), _along("take_along_axis", shape_of(x), indices, axis))
@@ -242,7 +246,7 @@ def _checked_values(name: str, x: Any, values: Any) -> None:
     check_cast(kind, raw(x).dtype if hasattr(raw(x), "dtype") else np.asarray(x).dtype, name)
 
 
-def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1, **other: Any) -> Any:
     """x with ``values`` in the places that ``indices`` names along the axis; x itself is not changed.
 
     Where an index is named twice, the last value stays.
@@ -256,6 +260,8 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
         >>> mg.put_along_axis(mg.zeros((2, 3)), [[2], [0]], 1.0, axis=1).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
+    if other:
+        raise unexpected("put_along_axis", other)
     _checked_values("put_along_axis", x, values)
     return apply(_PUT_ALONG, (x, values), _along("put_along_axis", shape_of(x), indices, axis))
 
@@ -263,7 +269,7 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
 scatter = put_along_axis
 
 
-def scatter_add(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
+def scatter_add(x: Any, indices: Any, values: Any, axis: int = -1, **other: Any) -> Any:
     """x with ``values`` added in the places that ``indices`` names along the axis; duplicates add up, x itself is not changed.
 
     Raises:
@@ -275,11 +281,13 @@ def scatter_add(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
         >>> mg.scatter_add(mg.zeros(3), [0, 2, 2], mg.tensor([1.0, 2.0, 3.0]), axis=0).tolist()
         [1.0, 0.0, 5.0]
     """
+    if other:
+        raise unexpected("scatter_add", other)
     _checked_values("scatter_add", x, values)
     return apply(_SCATTER_ADD, (x, values), _along("scatter_add", shape_of(x), indices, axis))
 
 
-def index_add(x: Any, indices: Any, values: Any, axis: int = 0) -> Any:
+def index_add(x: Any, indices: Any, values: Any, axis: int = 0, **other: Any) -> Any:
     """x with the slices of ``values`` added to the slices of x that ``indices`` names along the axis; duplicates add up.
 
     Shapes: ``indices`` (k,), ``values`` as x with k along the axis.
@@ -292,6 +300,8 @@ def index_add(x: Any, indices: Any, values: Any, axis: int = 0) -> Any:
         >>> mg.index_add(mg.zeros((2, 2)), [1, 1], mg.ones((2, 2))).tolist()
         [[0.0, 0.0], [2.0, 2.0]]
     """
+    if other:
+        raise unexpected("index_add", other)
     _checked_values("index_add", x, values)
     a = _integers("index_add", indices)
     if a.ndim != 1:

@@ -12,7 +12,7 @@ from ..autograd import Tensor
 from ..autograd.inplace import check_cast
 from ..autograd.mode import paused, recording
 from ..autograd.node import Cell, Link, follow
-from ..autograd.op import Op, apply, general, normal_axis, view
+from ..autograd.op import Op, apply, general, normal_axis, unexpected, view
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
@@ -102,8 +102,10 @@ def _number(name: str, n: Any) -> int:
     return n.__index__()
 
 
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tuple:
     """As ``split``, but into a number of pieces that need not divide the axis: the first ones are longer by one."""
+    if other:
+        raise unexpected("array_split", other)
     x, axis, n = _prepared("array_split", x, axis)
     if not isinstance(indices_or_sections, (list, tuple, np.ndarray)) or np.ndim(indices_or_sections) == 0:
         k = _number("array_split", indices_or_sections)
@@ -114,7 +116,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
     return _cut(x, axis, [(a, max(a, b)) for a, b in bounds], n)
 
 
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
+def split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tuple:
     """x cut along an axis: into a number of equal pieces, or before each index of a list (NumPy's meaning; PyTorch counts lengths).
 
     Returns:
@@ -127,20 +129,24 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> tuple:
         >>> [p.tolist() for p in mg.split(mg.arange(5), [2, 4])]
         [[0, 1], [2, 3], [4]]
     """
+    if other:
+        raise unexpected("split", other)
     x, axis, n = _prepared("split", x, axis)
     if np.ndim(indices_or_sections) == 0 and n % _number("split", indices_or_sections):
         raise ShapeError(f"split: axis {axis} of x {x.shape} cannot be divided into {indices_or_sections} equal pieces; use array_split")
     return array_split(x, indices_or_sections, axis)
 
 
-def chunk(x: Any, chunks: int, axis: int = 0) -> tuple:
+def chunk(x: Any, chunks: int, axis: int = 0, **other: Any) -> tuple:
     """x cut along an axis into at most ``chunks`` pieces of one length, of which the last may be shorter (PyTorch's meaning)."""
+    if other:
+        raise unexpected("chunk", other)
     x, axis, n = _prepared("chunk", x, axis)
     size = max(1, -(-n // _number("chunk", chunks)))
     return array_split(x, list(range(size, n, size)), axis)
 
 
-def unstack(x: Any, axis: int = 0) -> tuple:
+def unstack(x: Any, axis: int = 0, **other: Any) -> tuple:
     """The slices of x along an axis, without it: views that share memory with x.
 
     Gradient: the slices' gradients stacked.
@@ -150,6 +156,8 @@ def unstack(x: Any, axis: int = 0) -> tuple:
         >>> b.tolist()
         [3.0, 4.0]
     """
+    if other:
+        raise unexpected("unstack", other)
     x, axis, n = _prepared("unstack", x, axis)
     return _as_views(x, apply(UNSTACK, (x,), axis), [(*_before(axis), i, ...) for i in range(n)])
 
@@ -213,7 +221,7 @@ def _sequence(name: str, arrays: Any) -> list:
     return out
 
 
-def concat(arrays: Any, axis: int | None = 0) -> Any:
+def concat(arrays: Any, axis: int | None = 0, **other: Any) -> Any:
     """The arrays one after the other along an axis that they have; with ``axis=None``, all flattened.
 
     Shapes: equal except along the axis, where they add up.
@@ -225,6 +233,8 @@ def concat(arrays: Any, axis: int | None = 0) -> Any:
         >>> mg.concat([mg.tensor([[1.0, 2.0]]), mg.tensor([[3.0, 4.0]])], axis=1).tolist()
         [[1.0, 2.0, 3.0, 4.0]]
     """
+    if other:
+        raise unexpected("concat", other)
     xs = _sequence("concat", arrays)
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
@@ -238,7 +248,7 @@ def concat(arrays: Any, axis: int | None = 0) -> Any:
 concatenate = concat
 
 
-def stack(arrays: Any, axis: int = 0) -> Any:
+def stack(arrays: Any, axis: int = 0, **other: Any) -> Any:
     """The arrays, all of one shape, along a new axis.
 
     Raises:
@@ -249,6 +259,8 @@ def stack(arrays: Any, axis: int = 0) -> Any:
         >>> mg.stack([mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])], axis=1).tolist()
         [[1.0, 3.0], [2.0, 4.0]]
     """
+    if other:
+        raise unexpected("stack", other)
     xs = _sequence("stack", arrays)
     if any(x.shape != xs[0].shape for x in xs):
         raise ShapeError(f"stack: shapes must be equal, got {', '.join([str(v.shape) for v in xs[:9]])}")
@@ -375,7 +387,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple:
 
 
 # -- repeating and padding --------------------------------------------------------------------------------------------
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None, **other: Any) -> Any:
     """Each element of x (or slice along the axis) several times in a row; without an axis, x flattened.
 
     Args:
@@ -387,6 +399,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         >>> mg.repeat(mg.tensor([1.0, 2.0]), 2).tolist()
         [1.0, 1.0, 2.0, 2.0]
     """
+    if other:
+        raise unexpected("repeat", other)
     if axis is None:
         x, axis = ravel(x), 0
     x, axis, n = _prepared("repeat", x, axis)

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.op import binary, normal_axis
+from ..autograd.op import binary, normal_axis, unexpected
 from ..errors import DTypeError, ShapeError
 from . import reduce
 from .arithmetic import conj, multiply
@@ -85,7 +85,7 @@ def _conjugated(x: Any) -> Any:
     return conj(x) if x.dtype.kind == "c" else x
 
 
-def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
+def vecdot(a: Any, b: Any, axis: int = -1, **other: Any) -> Any:
     """Dot products of the vectors along one axis, ``sum(conj(a) * b)``.
 
     Shapes: a and b broadcast, but for the axis, which must be equally long; y lacks it.
@@ -94,12 +94,15 @@ def vecdot(a: Any, b: Any, axis: int = -1) -> Any:
         >>> mg.vecdot(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 1.0]))
         Tensor([3., 7.], shape (2,), float32, cpu)
     """
+    if other:
+        raise unexpected("vecdot", other)
     a, b = arraylike(a), arraylike(b)
     if axis != -1:
         normal_axis("vecdot", axis, a.ndim), normal_axis("vecdot", axis, b.ndim)
         a, b = moveaxis(a, axis, -1), moveaxis(b, axis, -1)
     _same_length("vecdot", a, -1, b, -1)
-    return reduce.sum(multiply(_conjugated(a), b), -1)
+    y = multiply(_conjugated(a), b)
+    return reduce.sum(y, -1, dtype=y.dtype) if y.dtype.kind in "iu" else reduce.sum(y, -1)  # NumPy's sum would widen small integers
 
 
 def matvec(a: Any, b: Any) -> Any:
@@ -212,7 +215,7 @@ def kron(a: Any, b: Any) -> Any:
 _cross: Any = binary("cross", "Vector product along the last axis.", lambda g, b: _cross(b, g), lambda g, a: _cross(g, a))
 
 
-def cross(a: Any, b: Any, axis: int = -1) -> Any:
+def cross(a: Any, b: Any, axis: int = -1, **other: Any) -> Any:
     """Vector product of 3-vectors.
 
     Shapes: a and b broadcast; axis has length 3.
@@ -222,6 +225,8 @@ def cross(a: Any, b: Any, axis: int = -1) -> Any:
         >>> mg.cross(mg.tensor([1.0, 0.0, 0.0]), mg.tensor([0.0, 1.0, 0.0]))
         Tensor([0., 0., 1.], shape (3,), float32, cpu)
     """
+    if other:
+        raise unexpected("cross", other)
     a, b = arraylike(a), arraylike(b)
     for name, x in (("a", a), ("b", b)):
         (i,) = normal_axis("cross", axis, x.ndim)

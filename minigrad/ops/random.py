@@ -1,8 +1,8 @@
 """Random tensors. All draw from one seeded stream, or from the ``generator`` they are given.
 
 ``uniform``, ``normal`` and their like are reparametrised: the random numbers are drawn for standard parameters, then scaled and
-shifted by ops, so gradients flow to parameters that require them. What is drawn depends on the seed, the call and the shape
-alone, not on the device. Keywords of all: ``dtype`` (default: that of the parameters if they are arrays or Tensors, else the
+shifted by ops, so gradients flow to parameters that require them. What is drawn depends on the seed, the call, the shape and the
+dtype, not on the device. Keywords of all: ``dtype`` (default: that of the parameters if they are arrays or Tensors, else the
 default dtype), ``device`` (default: that of the parameters, else the CPU), ``generator`` (default: the thread's stream).
 """
 

@@ -35,11 +35,12 @@ def size_lengths(name: str, size: Any) -> tuple[int, ...]:
 def common_shape(name: str, size: Any, *parameters: Any) -> tuple[int, ...]:
     """The shape asked for, or that to which the parameters broadcast."""
     shapes = [tuple(p.shape) for p in parameters if not number(p)]
+    wanted = None if size is None else size_lengths(name, size)
     try:
         common = np.broadcast_shapes(*shapes)
-        if size is None:
+        if wanted is None:
             return common
-        shape = size_lengths(name, size)
+        shape = wanted
         fits = np.broadcast_shapes(shape, common) == shape
     except ValueError:
         fits = False
@@ -92,7 +93,7 @@ def standard(kind: str, rng: np.random.Generator, shape: tuple[int, ...], dtype:
     if kind == "normal":
         return np.asarray(rng.standard_normal(shape, dtype=work))
     e = np.asarray(rng.standard_exponential(shape, dtype=work))
-    return np.maximum(e, np.finfo(work).tiny)  # so that its logarithm is finite
+    return np.maximum(e, np.finfo(work).tiny, out=e)  # so that its logarithm is finite
 
 
 def _finished(a: np.ndarray, dtype: Any, device: Any) -> Tensor:

@@ -12,6 +12,7 @@ from ..backend.arrays import asarray, is_array
 from ..errors import ShapeError
 from .exponential import exp
 from .logic import equal, where
+from .shape import astype
 
 
 # -- at the door, and in kernels ---------------------------------------------------------------------------------------
@@ -78,12 +79,12 @@ def _in_blocks(add: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 # -- sums and products ------------------------------------------------------------------------------------------------
-def _in_dtype(name: str, x: Any, keywords: dict) -> Any:
-    """x for a reduction called with ``dtype=``: cast before it is reduced."""
+def _in_dtype(f: Any, x: Any, axis: Any, keepdims: bool, keywords: dict) -> Any:
+    """A reduction called with ``dtype=``: x is cast before it is reduced; small integers, which are widened for that, also after."""
     dtype = keywords.pop("dtype", None)
     if keywords:
-        raise unexpected(name, keywords)
-    return x if dtype is None else cast(x if isinstance(x, Tensor) or is_array(x) else asarray(x), dtype)
+        raise unexpected(f.__name__, keywords)
+    return f(x, axis, keepdims) if dtype is None else astype(f(astype(x, dtype), axis, keepdims), dtype, copy=False)
 
 
 sum = reduction(

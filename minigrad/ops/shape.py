@@ -8,7 +8,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..autograd.conform import broadcast_to as _broadcast
 from ..autograd.conform import cast, sum_to
-from ..autograd.op import normal_axis, unary, view
+from ..autograd.op import normal_axis, unary, unexpected, view
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
@@ -79,7 +79,7 @@ def flatten(x: Any, start: int = 0, end: int = -1) -> Any:
     return _reshape(x, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
-def unflatten(x: Any, axis: int, shape: Any) -> Any:
+def unflatten(x: Any, axis: int, shape: Any, **other: Any) -> Any:
     """One axis split into several; one of their lengths may be -1.
 
     Example:
@@ -87,6 +87,8 @@ def unflatten(x: Any, axis: int, shape: Any) -> Any:
         >>> mg.unflatten(mg.zeros((2, 12)), 1, (3, -1)).shape
         (2, 3, 4)
     """
+    if other:
+        raise unexpected("unflatten", other)
     old = shape_of(x)
     axis = one_axis("unflatten", axis, len(old))
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
@@ -97,12 +99,14 @@ def unflatten(x: Any, axis: int, shape: Any) -> Any:
     return _reshape(x, (*old[:axis], *sizes, *old[axis + 1 :]))
 
 
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: Any, axis: Any = None, **other: Any) -> Any:
     """x without these axes of length 1; by default without any.
 
     Raises:
         ShapeError: an axis named has another length.
     """
+    if other:
+        raise unexpected("squeeze", other)
     shape = shape_of(x)
     if axis is None:
         return _reshape(x, tuple([n for n in shape if n != 1]))
@@ -112,7 +116,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     return _reshape(x, tuple([n for i, n in enumerate(shape) if i not in axes]))
 
 
-def expand_dims(x: Any, axis: Any = 0) -> Any:
+def expand_dims(x: Any, axis: Any = 0, **other: Any) -> Any:
     """x with new axes of length 1, which lie at ``axis`` (one or several) in the result.
 
     Example:
@@ -120,6 +124,8 @@ def expand_dims(x: Any, axis: Any = 0) -> Any:
         >>> mg.expand_dims(mg.zeros((2, 3)), (0, -1)).shape
         (1, 2, 3, 1)
     """
+    if other:
+        raise unexpected("expand_dims", other)
     shape = shape_of(x)
     new = len(axis) if isinstance(axis, (tuple, list)) else 1
     axes = normal_axis("expand_dims", axis if new != 1 or isinstance(axis, (tuple, list)) else (axis,), len(shape) + new)
@@ -214,7 +220,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     return _permute(x, tuple([from_[to.index(i)] if i in to else next(rest) for i in range(ndim)]))
 
 
-def flip(x: Any, axis: Any = None) -> Any:
+def flip(x: Any, axis: Any = None, **other: Any) -> Any:
     """x with the elements along the axes (default: all) in reverse order; a view.
 
     Example:
@@ -222,6 +228,8 @@ def flip(x: Any, axis: Any = None) -> Any:
         >>> mg.flip(mg.arange(3)).tolist()
         [2, 1, 0]
     """
+    if other:
+        raise unexpected("flip", other)
     return _flip(x, normal_axis("flip", axis, len(shape_of(x))))
 
 
@@ -246,7 +254,7 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     return x if not k else _swap(_flip(x, (b,)), (a, b)) if k == 1 else _flip(_swap(x, (a, b)), (b,))
 
 
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: Any, shift: Any, axis: Any = None, **other: Any) -> Any:
     """x with its elements moved on by ``shift`` along the axis, the last coming first; without an axis, of x flattened.
 
     Gradient: g rolled back.
@@ -255,6 +263,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
         >>> mg.roll(mg.arange(4), 1).tolist()
         [3, 0, 1, 2]
     """
+    if other:
+        raise unexpected("roll", other)
     shape = shape_of(x)
     if axis is None:
         return _reshape(roll(_reshape(x, (-1,)), shift, 0), shape)

@@ -112,10 +112,10 @@ class OpSpec:
         inputs = []
         for i, x in enumerate(call.inputs):
             if isinstance(x, tuple) and all(isinstance(n, int) for n in x):
-                domain = self.domain
+                domain: Any = self.domain
                 if isinstance(domain, list):
                     domain = domain[i]
-                x = rng.normal(size=x) if domain is None else rng.uniform(*domain, size=x)
+                x = rng.normal(size=x) if domain is None else rng.uniform(domain[0], domain[1], size=x)
                 x = np.asarray(x)
                 if complex:
                     x = x + 1j * rng.normal(size=x.shape)

@@ -62,12 +62,12 @@ def record(outputs: Tensor | Iterable[Tensor], params: Any = None) -> Record:
             raise DTypeError(f"graph: expected Tensors, got {type(y).__name__}")
         if y.node is None:
             raise GraphError("graph: this tensor does not require grad, so nothing was recorded; was it computed under no_grad?")
-    names = {t.node: name for name, t in named(params) if t.node is not None}
+    names: dict[Any, str] = {t.node: name for name, t in named(params) if t.node is not None}
     names.update({y.node: y.name for y in ys if y.name})
-    roots = {y.node for y in ys}
+    roots: set[Any] = {y.node for y in ys}
     places: dict[Node, int] = {}
     out = Record()
-    for node in toposort(roots):  # type: ignore[type-var]
+    for node in toposort(roots):
         if node.op is OUTPUT:  # one of several results of an op: the op stands for it
             places[node] = places[node.parents[0]]
             continue

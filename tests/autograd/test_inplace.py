@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.errors import GraphError
 from minigrad.testing import gradcheck, gradgradcheck
 
 
@@ -64,7 +64,7 @@ def write_through_view(x, w):
 def view_used_before_and_after(x, w):
     y = x * w
     v = y[1:]
-    s = v * v
+    s = mg.tanh(v)  # keeps its output, not v
     v.exp_()
     return s.sum() + (v * v).sum() + y.sum()
 
@@ -75,7 +75,7 @@ def view_of_view(x, w):
     u = v[:, 1:]
     u *= w[1:, 1:]
     v[0, 0] += u[0, 0]
-    return y * u.sum() + v.sum()
+    return y * v[:, 1:].sum() + v.sum()
 
 
 def transposed_view(x, w):
@@ -102,7 +102,7 @@ def reshaped_view_of_fortran_order(x, w):
 
 def overlapping_regions(x, w):
     y = x * 1
-    y[1:] = y[:-1] * w[1:]
+    y[1:] = mg.tanh(y[:-1]) * w[1:]
     y[:-1] = y[1:]
     return y * w
 
@@ -195,7 +195,7 @@ def broadcast_write(x, w):
 
 def zeroed_and_filled(x, w):
     y = x * w
-    z = y * y
+    z = y * 2
     y.zero_()
     y[0] = 1
     y += w
@@ -267,9 +267,8 @@ def test_program(program):
     assert gradgradcheck(program, (x, w), atol=1e-4)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
-def test_values_are_those_of_numpy_and_gradients_repeat(program):
+def test_program_repeats_to_the_bit(program):
     runs = []
     for _ in range(2):
         x, w = leaf(3, 3, seed=1), leaf(3, 3, seed=2)
@@ -277,153 +276,6 @@ def test_values_are_those_of_numpy_and_gradients_repeat(program):
         y.sum().backward()
         runs.append((y.tolist(), x.grad.tolist(), w.grad.tolist()))
     assert runs[0] == runs[1]
-
-
-# -- values -----------------------------------------------------------------------------------------------------------
-def test_memory_is_shared_and_identity_kept():
-    y = mg.tensor(ramp(4))
-    before, data = y, y.data
-    y += 1
-    y *= 2
-    assert y is before and y.data is data
-    v = y[1:3]
-    v.zero_()
-    assert y.tolist() == [4.0, 0.0, 0.0, 10.0]
-    assert y[0].data.base is not None, "a single element is a view too"
-
-
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow"])
-@pytest.mark.parametrize("graph", [False, True])
-def test_operators_agree_with_numpy(name, graph):
-    a, b = ramp(2, 3), ramp(3) + 0.5
-    want = getattr(a, f"__{name}__")(b)
-    t = mg.tensor(a)
-    if graph:
-        t = t.requires_grad_() * 1.0
-    out = getattr(t, f"__i{name}__")(mg.tensor(b))
-    assert out is t
-    np.testing.assert_allclose(t.numpy(), want)
-
-
-@pytest.mark.parametrize(("name", "b"), [("and", 6), ("or", 6), ("xor", 6), ("lshift", 1), ("rshift", 1)])
-def test_bit_operators(name, b):
-    t = mg.tensor([5, 3])
-    getattr(t, f"__i{name}__")(b)
-    assert t.tolist() == getattr(np.array([5, 3]), f"__{name}__")(b).tolist()
-
-
-def test_overlap_in_memory_is_copied_first():
-    y = mg.tensor(ramp(5))
-    y[1:] += y[:-1]
-    assert y.tolist() == [1, 3, 5, 7, 9]
-    y[:] = y[::-1]
-    assert y.tolist() == [9, 7, 5, 3, 1]
-
-
-def test_setitem_values():
-    y = mg.zeros((2, 3))
-    y[0] = [1, 2, 3]
-    y[1, ::2] = mg.tensor([[5.0, 6.0]])  # leading axes of length 1 may be too many, as in NumPy
-    y[[1], [1]] = 7
-    assert y.tolist() == [[1, 2, 3], [5, 7, 6]]
-    y[y > 5] = 0.5
-    assert y.tolist() == [[1, 2, 3], [5, 0.5, 0.5]]
-    y[0, 0] = np.float64(9)
-    y[1] = np.arange(3)
-    assert y.tolist() == [[9, 2, 3], [0, 1, 2]] and y.dtype == "float32"
-    y[...] = True
-    assert y.tolist() == [[1, 1, 1], [1, 1, 1]]
-
-
-def test_augmented_item_writes_once():
-    x = leaf(3)
-    y = x * 2
-    y[1] += 1
-    assert y._version == 1 and y.grad_fn.name == "write"
-    z = mg.tensor(ramp(3))
-    z[1:] *= 2
-    assert z._version == 1 and z.tolist() == [1, 4, 6]
-
-
-# -- dtypes and shapes ------------------------------------------------------------------------------------------------
-def test_dtypes():
-    i = mg.tensor([1, 2])
-    with pytest.raises(DTypeError, match="__iadd__.*float.*int64"):
-        i += 0.5
-    with pytest.raises(DTypeError, match="__itruediv__"):
-        i /= 2
-    with pytest.raises(DTypeError, match="setitem"):
-        i[0] = 1.5
-    with pytest.raises(DTypeError, match="copy_"):
-        i.copy_(mg.tensor([0.5, 1.0]))
-    with pytest.raises(DTypeError, match="fill_"):
-        i.fill_(0.5)
-    with pytest.raises(DTypeError, match="setitem"):
-        i[[0]] = np.array([0.5])
-    with pytest.raises(DTypeError):
-        mg.tensor([True])[0:1].add_(1)
-    with pytest.raises(DTypeError):
-        mg.tensor([1.0])[0] = 1j
-    assert i.tolist() == [1, 2], "a failed write changes nothing"
-    i += True
-    i[0] = False
-    assert i.tolist() == [0, 3] and i.dtype == "int64"
-    f = mg.tensor([1.0, 2.0])
-    f += mg.tensor([1, 2])
-    f *= np.float64(2)
-    f += np.ones(2)
-    assert f.dtype == "float32" and f.tolist() == [5, 9]
-
-
-def test_a_wider_value_is_cast_and_its_gradient_keeps_its_dtype():
-    x, w = mg.tensor([1.0, 2.0], requires_grad=True), leaf(2)
-    y = x * 1
-    y *= w
-    assert y.dtype == "float32"
-    y[0] = w[1]
-    y.sum().backward()
-    assert x.grad.dtype == "float32" and w.grad.dtype == "float64"
-    np.testing.assert_allclose(w.grad.numpy(), [0, 2 + 1])
-    z = mg.tensor(np.ones(2, np.float16), requires_grad=True) * 1
-    z += x
-    assert z.dtype == "float16"
-    z.sum().backward()
-
-
-@pytest.mark.parametrize("graph", [False, True])
-def test_shapes(graph):
-    y = mg.tensor(ramp(3))
-    y = y.requires_grad_() * 1 if graph else y
-    with pytest.raises(ShapeError, match=r"__iadd__.*\(3,\).*\(2, 3\)"):
-        y += np.ones((2, 3))
-    with pytest.raises(ShapeError, match="mul_"):
-        y.mul_(np.ones(2))
-    with pytest.raises(ShapeError, match="copy_"):
-        y.copy_(np.ones(2))
-    with pytest.raises(ShapeError, match=r"\(2,\)|\[2\]"):
-        y[:] = np.ones(2)
-    with pytest.raises(ShapeError):
-        y[[0, 1, 2]] = np.ones(2)
-    with pytest.raises(ShapeError, match="fill_"):
-        y.fill_([1.0, 2.0])
-    with pytest.raises(IndexError, match="setitem.*index 3.*size 3|getitem.*index 3.*size 3"):
-        y[3] = 0
-    with pytest.raises(IndexError, match="setitem.*index 3.*size 3"):
-        y[[3]] = 0
-    with pytest.raises(IndexError):
-        y[np.ones(4, bool)] = 0
-    assert y.tolist() == [1, 2, 3] and y._version == 0
-
-
-def test_empty_regions():
-    x = leaf(3)
-    y = x * 2
-    y[1:1] = 5
-    y[[]] = 3
-    y[np.zeros(3, bool)] = 1.0
-    y[:0] *= 2
-    y.sum().backward()
-    assert x.grad.tolist() == [2, 2, 2]
 
 
 # -- what may not be written ------------------------------------------------------------------------------------------
@@ -757,11 +609,11 @@ def test_like_torch():
         u += w[0]
         y[0] = w[2]
         y[[0, 1]] *= 2
+        v = y[1:]
         v[y[1:] > 0] = 0.5
         return tanh(y) * y
 
-    a, b = np.random.default_rng(0).normal(size=(2, 3, 3))[:, :, :2][0], np.random.default_rng(1).normal(size=(3, 2))
-    a = np.random.default_rng(0).normal(size=(3, 2))
+    a, b = np.random.default_rng(0).normal(size=(2, 3, 2))
     ours = [mg.tensor(a, requires_grad=True), mg.tensor(b, requires_grad=True)]
     theirs = [torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)]
     y, z = run(*ours, mg.tanh), run(*theirs, torch.tanh)

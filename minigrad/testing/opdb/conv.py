@@ -14,9 +14,7 @@ def _tuple(v: Any, n: int) -> tuple:
     return tuple(v) if isinstance(v, (tuple, list)) else (v,) * n
 
 
-def reference(
-    x: np.ndarray, w: np.ndarray, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> np.ndarray:
+def reference(x: Any, w: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
     """Window by window: the sum of products of each kernel with what it covers."""
     n = w.ndim - 2
     if x.ndim == n + 1:
@@ -29,7 +27,7 @@ def reference(
         around = [(p, p) for p in _tuple(padding, n)]
     x = np.pad(x, [(0, 0), (0, 0), *around])
     out = [(m - r - 1) // s + 1 for m, r, s in zip(x.shape[2:], reach, stride, strict=True)]
-    y = np.zeros((x.shape[0], w.shape[0], *out), np.result_type(x, w))
+    y: Any = np.zeros((x.shape[0], w.shape[0], *out), np.result_type(x, w))
     per_in, per_out = w.shape[1], w.shape[0] // groups
     for at in product(*map(range, out)):
         window = x[(..., *[slice(a * s, a * s + r + 1, d) for a, s, r, d in zip(at, stride, reach, dilation, strict=True)])]
@@ -40,15 +38,15 @@ def reference(
 
 
 def transposed(
-    x: np.ndarray,
-    w: np.ndarray,
+    x: Any,
+    w: Any,
     bias: Any = None,
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> np.ndarray:
+) -> Any:
     """Each number of x adds its kernel, times itself, to the result."""
     n = w.ndim - 2
     if x.ndim == n + 1:
@@ -58,7 +56,7 @@ def transposed(
     full = [(m - 1) * s + r + 1 for m, s, r in zip(x.shape[2:], stride, reach, strict=True)]
     full = [f + e for f, e in zip(full, _tuple(output_padding, n), strict=True)]
     per_in, per_out = x.shape[1] // groups, w.shape[1]
-    y = np.zeros((x.shape[0], per_out * groups, *full), np.result_type(x, w))
+    y: Any = np.zeros((x.shape[0], per_out * groups, *full), np.result_type(x, w))
     for at in product(*map(range, x.shape[2:])):
         where = [slice(a * s, a * s + r + 1, d) for a, s, r, d in zip(at, stride, reach, dilation, strict=True)]
         for i in range(x.shape[1]):

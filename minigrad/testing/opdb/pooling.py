@@ -29,10 +29,10 @@ def _windows(shape: tuple, k: tuple, s: tuple, p: tuple, d: tuple, ceil_mode: bo
         yield at, [[a * si - pi + i * di for i in range(ki)] for a, ki, si, pi, di in zip(at, k, s, p, d, strict=True)]
 
 
-def _pooled(x: np.ndarray, n: int, windows: list, of: Callable) -> np.ndarray:
+def _pooled(x: Any, n: int, windows: list, of: Callable) -> Any:
     """The function ``of`` of the numbers in each window: x there (channels, count), and the indices."""
     out = [max(at[a] for at, _ in windows) + 1 for a in range(n)]
-    y = np.zeros((*x.shape[:-n], *out))
+    y: Any = np.zeros((*x.shape[:-n], *out))
     for at, axes in windows:
         inside = [[i for i in axis if 0 <= i < m] for axis, m in zip(axes, x.shape[-n:], strict=True)]
         y[(..., *at)] = of(x[(..., *np.ix_(*inside))].reshape(*x.shape[:-n], -1), axes)
@@ -41,7 +41,7 @@ def _pooled(x: np.ndarray, n: int, windows: list, of: Callable) -> np.ndarray:
 
 def maximum(n: int) -> Callable:
     def reference(
-        x: np.ndarray,
+        x: Any,
         kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
@@ -55,8 +55,8 @@ def maximum(n: int) -> Callable:
         y = _pooled(x, n, windows, lambda v, axes: v.max(-1))
         if not return_indices:
             return y
-        places = np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:])
-        index = np.zeros(y.shape)
+        places: Any = np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:])
+        index: Any = np.zeros(y.shape)
         for at, axes in windows:
             inside = np.ix_(*[[i for i in axis if 0 <= i < m] for axis, m in zip(axes, x.shape[-n:], strict=True)])
             index[(..., *at)] = places[inside].reshape(-1)[x[(..., *inside)].reshape(*x.shape[:-n], -1).argmax(-1)]
@@ -67,18 +67,18 @@ def maximum(n: int) -> Callable:
 
 def average(n: int) -> Callable:
     def reference(
-        x: np.ndarray,
+        x: Any,
         kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: Any = None,
-    ) -> np.ndarray:
+    ) -> Any:
         k, p = _tuple(kernel_size, n), _tuple(padding, n)
         s = k if stride is None else _tuple(stride, n)
 
-        def mean(v: np.ndarray, axes: list[list[int]]) -> np.ndarray:
+        def mean(v: Any, axes: list[list[int]]) -> Any:
             padded = prod([sum(i < m + pi for i in axis) for axis, m, pi in zip(axes, x.shape[-n:], p, strict=True)])
             return v.sum(-1) / (divisor_override or (padded if count_include_pad else v.shape[-1]))
 
@@ -88,7 +88,7 @@ def average(n: int) -> Callable:
 
 
 def norm(n: int) -> Callable:
-    def reference(x: np.ndarray, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> np.ndarray:
+    def reference(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
         k = _tuple(kernel_size, n)
         s = k if stride is None else _tuple(stride, n)
         windows = list(_windows(x.shape[-n:], k, s, (0,) * n, (1,) * n, ceil_mode))
@@ -98,11 +98,11 @@ def norm(n: int) -> Callable:
 
 
 def adaptive(n: int, of: Callable) -> Callable:
-    def reference(x: np.ndarray, output_size: Any, return_indices: bool = False) -> Any:
+    def reference(x: Any, output_size: Any, return_indices: bool = False) -> Any:
         out = [m if o is None else o for o, m in zip(_tuple(output_size, n), x.shape[-n:], strict=True)]
-        y = np.zeros((*x.shape[:-n], *out))
-        index = np.zeros(y.shape)
-        places = np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:])
+        y: Any = np.zeros((*x.shape[:-n], *out))
+        index: Any = np.zeros(y.shape)
+        places: Any = np.arange(prod(x.shape[-n:])).reshape(x.shape[-n:])
         for at in product(*map(range, out)):
             part = [slice(a * m // o, ceil((a + 1) * m / o)) for a, m, o in zip(at, x.shape[-n:], out, strict=True)]
             window = x[(..., *part)].reshape(*x.shape[:-n], -1)

@@ -1,0 +1,233 @@
+"""Containers and layers: shapes, settings, initial values, and PyTorch as the judge."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
+from minigrad.nn import functional as F
+from minigrad.nn import init
+
+
+def x(*shape):
+    return mg.tensor(np.random.default_rng(0).normal(size=shape).astype("float32"))
+
+
+# -- containers -------------------------------------------------------------------------------------------------------
+def test_sequential():
+    net = nn.Sequential(OrderedDict(a=nn.Linear(2, 3), b=nn.ReLU()))
+    assert net.a is net[0]
+    assert net[-1] is net.b
+    assert len(net) == 2
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    assert [type(m).__name__ for m in net[1:]] == ["ReLU", "Linear"]
+    assert list(net[1:].state_dict()) == ["2.weight", "2.bias"]
+    net.append(nn.Tanh()).insert(0, nn.Identity()).extend([nn.ReLU()])
+    assert [type(m).__name__ for m in net] == ["Identity", "Linear", "ReLU", "Linear", "Tanh", "ReLU"]
+    assert net(x(4, 2)).shape == (4, 1)
+    net[0] = nn.Linear(5, 2)
+    assert net(x(4, 5)).shape == (4, 1)
+    del net[0]
+    assert len(net) == 5
+    assert net(x(4, 2)).shape == (4, 1)
+    with pytest.raises(IndexError, match="5"):
+        net[5]
+    with pytest.raises(DTypeError, match="Module"):
+        nn.Sequential(nn.ReLU(), lambda v: v)
+
+
+def test_lists_and_dicts():
+    many = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    assert len(list(many.parameters())) == 6
+    assert list(many.state_dict())[0] == "0.weight"
+    assert isinstance(many[:2], nn.ModuleList)
+    named = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Linear(1, 1)})
+    assert list(named) == ["a", "b"]
+    assert "a" in named
+    assert list(named.state_dict()) == ["b.weight", "b.bias"]
+    del named["a"]
+    assert len(named) == 1
+    with pytest.raises(ValueError, match="keys"):
+        named["keys"] = nn.ReLU()
+    with pytest.raises(KeyError):
+        named["c"]
+    assert len(list(nn.ParameterList([[1.0], [2.0]]).parameters())) == 2
+
+
+def test_shaping_layers():
+    assert nn.Flatten()(x(2, 3, 4)).shape == (2, 12)
+    assert nn.Flatten(0, 1)(x(2, 3, 4)).shape == (6, 4)
+    assert nn.Flatten()(x(0, 3, 4)).shape == (0, 12)
+    assert nn.Unflatten(1, (3, -1))(x(2, 12)).shape == (2, 3, 4)
+    assert nn.Lambda(lambda v: v * 2)(x(2)).shape == (2,)
+    assert nn.Identity(3, foo=1)(5) == 5
+
+
+# -- layers -----------------------------------------------------------------------------------------------------------
+def test_initial_values_are_bounded_as_in_pytorch():
+    mg.manual_seed(0)
+    layer = nn.Linear(100, 300)
+    for p in layer.parameters():
+        assert 0.095 < np.abs(p.numpy()).max() <= 0.1
+        assert p.dtype == np.float32
+    conv = nn.Conv2d(4, 64, 5)
+    assert 0.099 < np.abs(conv.weight.numpy()).max() <= 0.1
+    mg.manual_seed(0)
+    assert np.array_equal(nn.Linear(100, 300).weight.numpy(), layer.weight.numpy())
+
+
+def test_dtype_of_layers():
+    assert nn.Linear(2, 2, dtype="float64").weight.dtype == np.float64
+    mg.set_default_dtype("float64")
+    try:
+        assert nn.Conv1d(1, 1, 1).bias.dtype == np.float64
+    finally:
+        mg.set_default_dtype("float32")
+
+
+def test_bad_settings():
+    with pytest.raises(ValueError, match="groups"):
+        nn.Conv2d(3, 4, 3, groups=2)
+    with pytest.raises(ValueError, match="padding_mode"):
+        nn.Conv2d(2, 4, 3, padding_mode="mirror")
+    with pytest.raises(DTypeError):
+        nn.Conv2d(2, 4, 3.0)
+    for p in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="Dropout"):
+            nn.Dropout(p)
+    with pytest.raises(ValueError, match="reduction"):
+        nn.MSELoss(reduction="average")
+    with pytest.raises(ValueError, match="possible are"):
+        nn.ConvTranspose2d(1, 1, 3, stride=2)(x(1, 1, 4, 4), output_size=(20, 9))
+
+
+def test_transposed_output_size():
+    layer = nn.ConvTranspose2d(1, 1, 3, stride=2)
+    assert layer(x(1, 1, 4, 4), output_size=(10, 9)).shape == (1, 1, 10, 9)
+
+
+def test_dropout_follows_the_mode():
+    mg.manual_seed(0)
+    layer, ones = nn.Dropout(0.25), mg.tensor(np.ones(10_000, "float32"), requires_grad=True)
+    y = layer(ones)
+    kept = y.numpy() != 0
+    assert abs(kept.mean() - 0.75) < 0.02
+    assert np.allclose(y.numpy()[kept], 4 / 3)
+    y.sum().backward()
+    assert np.array_equal(ones.grad.numpy(), y.numpy())
+    layer.eval()
+    assert layer(ones) is ones
+    zero = nn.Dropout(1.0)(ones)
+    assert (zero.numpy() == 0).all()
+    ones.grad = None
+    zero.sum().backward()
+    assert (ones.grad.numpy() == 0).all()
+
+
+def test_embedding_padding():
+    layer = nn.Embedding(4, 2, padding_idx=-1)
+    assert (layer.weight.numpy()[3] == 0).all()
+    layer(mg.tensor([[3, 1], [1, 0]])).sum().backward()
+    assert layer.weight.grad.tolist() == [[1, 1], [2, 2], [0, 0], [0, 0]]
+    with pytest.raises(IndexRangeError, match="id 4"):
+        layer([4])
+
+
+def test_losses_move_their_weights_but_do_not_save_them():
+    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0])
+    assert loss.state_dict() == {}
+    assert loss.double().weight.dtype == np.float64
+    assert len(list(loss.buffers())) == 1
+    assert abs(loss(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item() - np.log(2)) < 1e-6
+
+
+# -- init -------------------------------------------------------------------------------------------------------------
+def test_init():
+    w = nn.Parameter(np.zeros((200, 100, 3)))
+    assert init.fans(w.shape) == (300, 600)
+    for f, std in (
+        (init.xavier_normal_, np.sqrt(2 / 900)),
+        (init.xavier_uniform_, np.sqrt(2 / 900)),
+        (init.kaiming_normal_, np.sqrt(2 / 300)),
+        (lambda t: init.kaiming_uniform_(t, mode="fan_out", nonlinearity="relu"), np.sqrt(2 / 600)),
+        (lambda t: init.normal_(t, 1, 0.5), 0.5),
+        (lambda t: init.trunc_normal_(t, 0, 1, -0.5, 0.5), 0.2829),
+    ):
+        assert f(w) is w
+        assert abs(w.numpy().std() / std - 1) < 0.02
+    assert (init.constant_(w, 3).numpy() == 3).all()
+    assert (init.ones_(w).numpy() == 1).all()
+    assert (init.zeros_(w).numpy() == 0).all()
+    assert init.uniform_(w, 2, 3).numpy().min() >= 2
+    assert w.requires_grad
+    assert init.calculate_gain("leaky_relu", 2) == np.sqrt(2 / 5)
+    with pytest.raises(ShapeError, match="two axes"):
+        init.xavier_normal_(nn.Parameter([1.0]))
+    with pytest.raises(ValueError, match="rule"):
+        init.calculate_gain("rule")
+    with pytest.raises(GraphError, match="leaves"):
+        init.zeros_(w * 2)
+
+
+# -- functions --------------------------------------------------------------------------------------------------------
+def test_one_hot():
+    assert F.one_hot(mg.tensor([[0], [2]]), 4).tolist() == [[[1, 0, 0, 0]], [[0, 0, 1, 0]]]
+    with pytest.raises(IndexRangeError, match="2 classes"):
+        F.one_hot([0, 3], 2)
+    with pytest.raises(DTypeError):
+        F.one_hot([0.5])
+
+
+def test_pad_counts_from_the_last_axis():
+    t = x(2, 3)
+    assert F.pad(t, (1, 2)).shape == (2, 6)
+    assert F.pad(t, (0, 0, 3, 0)).shape == (5, 3)
+    assert F.pad(t, (-1, 0)).numpy().tolist() == t.numpy()[:, 1:].tolist()
+    assert F.pad(t, (1, 1), value=5).numpy()[0, 0] == 5
+    with pytest.raises(ShapeError, match="pad"):
+        F.pad(t, (1, 2, 3))
+    with pytest.raises(ValueError, match="mirror"):
+        F.pad(t, (1, 1), mode="mirror")
+
+
+PAIRS = [
+    ("Conv1d", (4, 6, 3, 2, 1), {"groups": 2}, (2, 4, 9)),
+    ("Conv2d", (4, 6, (3, 2), 2, (1, 0), 2), {}, (2, 4, 9, 8)),
+    ("Conv2d", (4, 6, 3), {"padding": "same", "padding_mode": "reflect"}, (2, 4, 9, 8)),
+    ("Conv2d", (4, 6, 3), {"padding": 2, "padding_mode": "circular"}, (2, 4, 9, 8)),
+    ("Conv3d", (2, 3, 2), {"bias": False}, (2, 2, 4, 4, 3)),
+    ("ConvTranspose1d", (4, 6, 3, 2, 1, 1), {"groups": 2}, (2, 4, 9)),
+    ("ConvTranspose2d", (4, 6, 3, 2, 1, 1), {}, (2, 4, 5, 6)),
+    ("ConvTranspose3d", (2, 3, 2), {}, (2, 2, 4, 4, 3)),
+    ("MaxPool2d", (3, 2, 1), {}, (2, 2, 7, 7)),
+    ("AvgPool2d", (3, 2, 1), {"ceil_mode": True, "count_include_pad": False}, (2, 2, 8, 8)),
+    ("AdaptiveAvgPool2d", (3,), {}, (2, 2, 7, 7)),
+    ("AdaptiveMaxPool2d", ((3, 2),), {}, (2, 2, 7, 7)),
+    ("Linear", (5, 3), {}, (2, 4, 5)),
+    ("Softmax", (1,), {}, (3, 4, 2)),
+    ("Threshold", (0.1, 20), {}, (3, 4)),
+    *[(name, (), {}, (3, 4)) for name in ("CELU", "ELU", "GELU", "GLU", "SELU", "LeakyReLU", "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6")],
+    *[(name, (), {}, (3, 4)) for name in ("SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Hardshrink")],
+    *[(name, (), {}, (3, 4)) for name in ("Hardsigmoid", "Hardswish", "Hardtanh")],
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "args", "kwargs", "shape"), PAIRS)
+def test_layers_agree_with_pytorch(name, args, kwargs, shape):
+    torch = pytest.importorskip("torch")
+    mine, theirs = getattr(nn, name)(*args, **kwargs).double(), getattr(torch.nn, name)(*args, **kwargs).double()
+    assert list(mine.state_dict()) == list(theirs.state_dict())
+    assert repr(mine).split(",")[0] == repr(theirs).split(",")[0]
+    mine.load_state_dict({k: v.detach().numpy() for k, v in theirs.state_dict().items()})
+    a = np.random.default_rng(1).normal(size=shape)
+    t, u = mg.tensor(a, requires_grad=True), torch.tensor(a, requires_grad=True)
+    y, z = mine(t), theirs(u)
+    assert np.allclose(y.numpy(), z.detach().numpy(), atol=1e-9)
+    (y * y).sum().backward()
+    (z * z).sum().backward()
+    for p, q in zip([t, *mine.parameters()], [u, *theirs.parameters()], strict=True):
+        assert np.allclose(p.grad.numpy(), q.grad.numpy(), atol=1e-8)
