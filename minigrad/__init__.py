@@ -82,7 +82,6 @@ __all__ = [
     "load",
     "manual_seed",
     "nan",
-    "newaxis",
     "nn",
     "no_grad",
     "ops",

@@ -27,8 +27,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--version", action="version", version=f"minigrad {mg.__version__}")
     commands = p.add_subparsers(dest="command", required=True, metavar="command")
     demo = commands.add_parser("demo", help="train a small convolutional net on handwritten digits")
-    demo.add_argument("--dataset", choices=("digits", "mnist"), default="digits", help="digits comes with the package (default: %(default)s)")
-    demo.add_argument("--epochs", type=_count, help="times through the training set (default: 20 for digits, 2 for mnist)")
+    demo.add_argument(
+        "--dataset", choices=("digits", "mnist"), default="digits", help="digits comes with the package (default: %(default)s)"
+    )
+    demo.add_argument("--epochs", type=_count, help="times through the training set (default: 20 for digits, 1 for mnist)")
     demo.add_argument("--out", default="minigrad-demo", metavar="DIR", help="folder for what comes of it (default: ./%(default)s)")
     demo.add_argument("--seed", type=_count, default=0, help="fixes everything that is drawn at random (default: %(default)s)")
     commands.add_parser("info", help="versions, devices and optional packages")

@@ -88,13 +88,13 @@ def run(dataset: str = "digits", epochs: int | None = None, out: Any = "minigrad
 
     Args:
         dataset: "digits" (8x8, comes with the package) or "mnist" (28x28, downloaded once).
-        epochs: how often to go through the training set; default: 20 for digits, 2 for MNIST.
+        epochs: how often to go through the training set; default: 20 for digits, 1 for MNIST.
         out: the folder, made if need be.
         seed: fixes the initial weights, the order of the images and the dropout.
     """
     start = time.perf_counter()
     mg.manual_seed(seed)
-    kinds = {"digits": (data.Digits, 20), "mnist": (data.MNIST, 2)}
+    kinds = {"digits": (data.Digits, 20), "mnist": (data.MNIST, 1)}
     if dataset not in kinds:
         raise ValueError(f"demo: dataset must be one of {sorted(kinds)}, got {dataset!r}")
     kind, usual = kinds[dataset]

@@ -1,5 +1,7 @@
 """Linear algebra, the standard's extension."""
 
+from typing import Any
+
 from ..ops.linalg import (
     cholesky,
     cross,
@@ -18,13 +20,19 @@ from ..ops.linalg import (
     qr,
     slogdet,
     solve,
-    svd,
     svdvals,
     tensordot,
     trace,
     vecdot,
     vector_norm,
 )
+from ..ops.linalg import svd as _svd
+
+
+def svd(x: Any, /, *, full_matrices: bool = True) -> Any:
+    """Singular value decomposition; unlike ``mg.linalg.svd``, with full matrices if not told otherwise."""
+    return _svd(x, full_matrices)
+
 
 __all__ = [
     "cholesky",

@@ -1,8 +1,8 @@
 """Floor 1: the engine. Tensor, Node, Op; recording; the chain rule; custom functions; derivatives as functions."""
 
 from .anomaly import detect_anomaly, set_detect_anomaly
-from .checkpoint import checkpoint
 from .backward import backward, grad
+from .checkpoint import checkpoint
 from .function import Context, Function, defvjp, once_differentiable, primitive
 from .mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .node import Node

@@ -163,7 +163,7 @@ def grad(
             out.append(None)
         else:
             g = flipped(g)
-            out.append(g if isinstance(g, Tensor) else own(g))
+            out.append(g if isinstance(g, Tensor) else own(g, 2))
     return out
 
 

@@ -7,7 +7,7 @@ from ..backend.random import generator
 from ..errors import GraphError
 from . import node as graph
 from .mode import _Mode, recording
-from .node import Node
+from .node import Node, version
 from .tensor import Tensor
 
 
@@ -99,12 +99,15 @@ def checkpoint(f: Callable, *args: Any, **kwargs: Any) -> Any:
         items = out if isinstance(out, (tuple, list)) else [out]
         return [t for t in items if isinstance(t, Tensor)]
 
-    inputs = [(a, a.data, a.node) for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+    inputs = [(a, a.data, version(a.data)) for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
 
     def again() -> list[Tensor]:
-        for t, data, _ in inputs:
-            if t.data is not data:
-                raise GraphError("checkpoint: an input was given other data before backward")
+        for t, data, count in inputs:
+            if t.data is not data or version(data) != count:
+                raise GraphError(
+                    f"checkpoint: an input of shape {t.shape} was overwritten before backward, so the function cannot be run again; "
+                    "use the out-of-place form, or clone() the input"
+                )
         return tensors(f(*args, **kwargs))
 
     segment = _Segment(again, before)

@@ -242,5 +242,5 @@ def _hooked(node: Node, g: Any) -> Any:
         if g.dtype != node.dtype:
             g = cast(g, node.dtype)
     if watch.retain:
-        watch.grad = own(flipped(g))
+        watch.grad = own(flipped(g), 0)
     return g

@@ -69,11 +69,13 @@ def check_writable(t: Tensor, by: str) -> None:
         path = roots(t)
         if any(v.node is not None and v.node.op is None for v in path):
             raise GraphError(
-                f"{by}: a leaf that requires grad cannot be changed in place while operations are recorded; do it under no_grad(), or on a clone()"
+                f"{by}: a leaf that requires grad cannot be changed in place while operations are recorded; "
+                "do it under no_grad(), or on a clone()"
             )
         if t.node is None and any(v.node is not None for v in path):
             raise GraphError(
-                f"{by}: this view was taken under no_grad() of a tensor that is part of a graph; take it again while operations are recorded"
+                f"{by}: this view was taken under no_grad() of a tensor that is part of a graph; "
+                "take it again while operations are recorded"
             )
     if not getattr(getattr(t.data, "flags", None), "writeable", True):
         raise GraphError(f"{by}: the tensor's memory is read-only (a broadcast view, or an array that is locked); clone() it first")

@@ -19,13 +19,23 @@ def flipped(g: Any) -> Any:
     return conj(g) if g.dtype.kind == "c" else g
 
 
-def own(g: Any) -> Tensor:
-    """A gradient as a Tensor whose memory nobody else holds."""
+def own(g: Any, held: int) -> Tensor:
+    """A gradient as a Tensor whose memory nobody else holds: taken over where only ``held`` references are left, else copied."""
     if isinstance(g, Tensor):
         return g if g.node is not None else wrap(g.data.copy(), None)
     if isinstance(g, np.generic):
         return wrap(np.asarray(g), None)
-    return wrap(g.copy(), None)
+    return wrap(g if _alone(g, held + 2) else g.copy(), None)  # and this frame's, and the one below
+
+
+def _alone(g: Any, held: int) -> bool:
+    """Whether nobody else can see a change of ``g``: by its reference count, and that of the array it is a whole view of."""
+    if not g.flags.writeable or _getrefcount(g) > held + 1:
+        return False
+    base = getattr(g, "base", g)
+    if base is None:
+        return True
+    return type(base) is type(g) and base.base is None and base.size == g.size and _getrefcount(base) <= 3
 
 
 def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
@@ -37,9 +47,7 @@ def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
     with _accumulation:
         old = watch.grad
         if old is None:
-            # 3 references: this frame's, the caller's and getrefcount's own; more, or a view, and someone could see a change
-            mine = not isinstance(g, Tensor) and getattr(g, "base", 1) is None and _getrefcount(g) <= 3 and g.flags.writeable
-            watch.grad = wrap(g, None) if mine else own(g)
+            watch.grad = own(g, 2)  # the caller's reference and this frame's
         elif create_graph or old.node is not None:
             watch.grad = add(old, g if isinstance(g, Tensor) else wrap(g, None))
         else:

@@ -33,10 +33,11 @@ class Op:
 
     ``names`` says what the positions of a node's ``saved`` are: ``y``, the inputs, then parameters. ``inputs`` is how many of them
     are inputs. ``whole`` marks a single rule that returns the gradients of all inputs at once. ``elementwise`` promises that
-    a rule's result has the output's shape and dtype, so that the engine need only undo broadcasting and casting.
+    a rule's result has the output's shape and dtype, so that the engine need only undo broadcasting and casting. ``constant`` lists
+    the inputs that have no rule; they never become parents.
     """
 
-    __slots__ = ("doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "rules", "view", "whole")
+    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "rules", "view", "whole")
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Op:
             (no_gradient, None) if r is None else (r, picker([names.index(n) for n in want])) for r, want in zip(rules, wants, strict=True)
         )
         self.rules: Any = None if whole else calls
+        self.constant = tuple([i for i, r in enumerate(rules) if r is None])
         self.whole: Any = calls[0] if whole and calls else None
 
     def again(self, error: Exception, kind: type, operands: tuple, params: tuple = ()) -> Any:
@@ -174,6 +176,7 @@ def binary(
     op = Op(name, ("y", "a", "b"), (rule_a, rule_b), kernel=kernel, doc=doc, inputs=2, elementwise=elementwise)
     kernels, (keep_y, keep_a, keep_b) = op.kernels.table, op.keep
     keeps = any(op.keep)
+    one_sided = rule_a is None or rule_b is None
 
     def f(a: Any, b: Any) -> Any:
         m = n = None
@@ -199,6 +202,8 @@ def binary(
             y = op.again(error, kind, (a, b))
         if type(y) is not ndarray:
             y = settled(y)
+        if one_sided:
+            m, n = m if rule_a else None, n if rule_b else None
         if (m is None and n is None) or (paused and not recording()):
             return wrap(y, None)
         node = Node()  # make_node() and wrap() written out: this is the hot path
@@ -379,6 +384,8 @@ def apply(op: Op, inputs: tuple, *params: Any) -> Any:
         return y
     many = type(y) is tuple
     y = tuple([settled(v) for v in y]) if many else settled(y)
+    for i in op.constant:
+        parents[i] = None
     if parents.count(None) == len(parents) or (paused and not recording()):
         return tuple([wrap(v, None) for v in y]) if many else wrap(y, None)
     return record(op, tuple(parents), y, arrays, params)

@@ -83,7 +83,7 @@ class Tensor:
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make this a leaf that collects a gradient, or (False) a constant. Returns itself.
 
         Raises:
@@ -111,12 +111,12 @@ class Tensor:
         return None if self.is_leaf else self.node
 
     @property
-    def grad(self) -> "Tensor | None":
+    def grad(self) -> Tensor | None:
         """The gradient that ``backward`` accumulated: of a leaf, or after ``retain_grad()``."""
         return None if self.node is None or self.node.watch is None else self.node.watch.grad
 
     @grad.setter
-    def grad(self, value: "Tensor | None") -> None:
+    def grad(self, value: Tensor | None) -> None:
         if self.node is None:
             if value is None:
                 return
@@ -155,12 +155,12 @@ class Tensor:
     def retains_grad(self) -> bool:
         return not self.is_leaf and self.node.watch is not None and self.node.watch.retain  # type: ignore[union-attr]
 
-    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Handle:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call ``hook(gradient)`` when backward reaches this tensor; what it returns replaces the gradient."""
         watch = self._watch("register_hook")
         return watch.add(watch.hooks, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], None]) -> Handle:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
         """Call ``hook(tensor)`` each time this leaf's ``.grad`` has been updated."""
         if self.node is None or self.node.op is not None:
             raise GraphError("register_post_accumulate_grad_hook: only leaves that require grad accumulate one")
@@ -174,11 +174,11 @@ class Tensor:
             self.node.watch = Watch()
         return self.node.watch
 
-    def detach(self) -> "Tensor":
+    def detach(self) -> Tensor:
         """The same memory as a constant."""
         return wrap(self.data, None)
 
-    def detach_(self) -> "Tensor":
+    def detach_(self) -> Tensor:
         """Cut this tensor off its history, in place."""
         self.node = self.link = None
         return self
@@ -206,7 +206,7 @@ class Tensor:
         return self.data.tolist()
 
     # -- copying ------------------------------------------------------------------------------------------------------
-    def __deepcopy__(self, memo: dict) -> "Tensor":
+    def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
             raise GraphError("deepcopy: only leaves can be copied with their identity; use clone() or detach()")
         t = _new(type(self))
@@ -218,7 +218,7 @@ class Tensor:
                 t.grad = wrap(self.grad.data.copy(), None)
         return t
 
-    def __copy__(self) -> "Tensor":
+    def __copy__(self) -> Tensor:
         t = _new(type(self))
         t.data, t.node, t.link = self.data, self.node, self.link
         return t

@@ -1,7 +1,7 @@
 """Floor 0: arrays and where they live. Knows nothing of gradients."""
 
 from .arrays import Kernels, asarray, holder, is_array, namespace, register_namespace
-from .devices import Device, device, device_of, is_available, to_device
+from .devices import Device, device, device_of, from_dlpack, is_available, to_device
 from .dtypes import (
     default_dtype,
     is_complex,
@@ -20,6 +20,7 @@ __all__ = [
     "default_dtype",
     "device",
     "device_of",
+    "from_dlpack",
     "generator",
     "holder",
     "is_array",

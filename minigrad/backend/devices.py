@@ -73,6 +73,15 @@ def device_of(a: Array) -> Device:
     return Device("cuda", place.id)
 
 
+def from_dlpack(x: Any) -> Array:
+    """The array over the memory of another library's array, on the CPU or a CUDA device."""
+    if x.__dlpack_device__()[0] == 1:  # the CPU's number in DLPack
+        return np.from_dlpack(x)
+    import cupy
+
+    return cupy.from_dlpack(x)
+
+
 def to_device(a: Array, where: Any) -> Array:
     """The array on that device; itself if it is there already.
 

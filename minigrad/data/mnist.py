@@ -143,7 +143,7 @@ def _found(name: str, folder: Path, download: bool) -> Path:
             why = str(error)
     raise FileNotFoundError(
         f"MNIST: {folder / name} is not there, and was not downloaded ({why}).\n"
-        f"Without a network: get these four files elsewhere, for example from {MIRRORS[0]}, and put them into {folder}\n"
+        f"Without a network: get these four files elsewhere ({' or '.join(MIRRORS)}) and put them into {folder}\n"
         f"(or another folder, named by root= or, for all datasets, by the variable MINIGRAD_DATA, in its subfolder mnist):\n  "
         + "\n  ".join(FILES)
     )

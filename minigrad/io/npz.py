@@ -1,5 +1,6 @@
 """NumPy's .npz archives: arrays by name."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -41,19 +42,31 @@ def load(path: Any) -> dict[str, Tensor]:
     """
     name = None
     try:
-        with open(path, "rb") as f, np.load(f, allow_pickle=False) as stored:
-            if isinstance(stored, np.ndarray):
-                raise CheckpointError(f"{path}: one array without a name (.npy), expected an .npz archive")
+        with zipfile.ZipFile(path) as archive:
             out = {}
-            for name in stored.files:
-                out[name] = wrap(asarray(stored[name]), None)
+            for name in archive.namelist():
+                with archive.open(name) as entry:
+                    a = np.lib.format.read_array(entry, allow_pickle=False)
+                    entry.read()  # to its end, where zipfile compares the checksum
+                out[name.removesuffix(".npy")] = wrap(asarray(a), None)
             return out
-    except (ValueError, DTypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(
-            f"{path}: {name + ': ' if name else ''}damaged or no .npz file ({' '.join(str(error).split())[:200]})"
-        ) from None
+    except _FAULTS as error:
+        text = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: {name + ': ' if name else ''}damaged or no .npz file ({text})") from None
 
+
+# what zipfile and NumPy's reader raise for files that are not as they should be
+_FAULTS = (
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+)
 
 __all__ = ["load", "save"]

@@ -73,8 +73,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None, req
         >>> mg.full(2, 0.5)
         Tensor([0.5, 0.5], shape (2,), float32, cpu)
     """
-    a = as_data(fill_value, dtype)
-    y = namespace(type(a)).empty(_lengths("full", shape), a.dtype if dtype is None else _dtype("full", dtype))
+    a = as_data(fill_value, None if dtype is None else _dtype("full", dtype))
+    y = namespace(type(a)).empty(_lengths("full", shape), a.dtype)
     y[...] = a
     return _made(y, device, requires_grad)
 
@@ -221,7 +221,9 @@ def asarray(x: Any, dtype: Any = None, device: Any = None, copy: bool | None = N
     if isinstance(x, Tensor):
         same = (want is None or x.dtype == want) and (device is None or x.device == device)
         if copy is False and not same:
-            raise ValueError(f"asarray: copy=False, but a copy is needed to go from {x.dtype} on {x.device} to {want or x.dtype} on {device or x.device}")
+            raise ValueError(
+                f"asarray: copy=False, but a copy is needed to go from {x.dtype} on {x.device} to {want or x.dtype} on {device or x.device}"
+            )
         y = x if want is None else astype(x, want, copy=False)
         if device is not None and device_of(y.data) != device:
             from .methods import to_device as move

@@ -15,6 +15,7 @@ from ..autograd.tensor import raw, wrap
 from ..backend.arrays import namespace
 from ..errors import GraphError, ShapeError
 from . import reduce
+from .arithmetic import conj
 from .contraction import arraylike
 from .equations import matrix, solve_triangular, zeros_of
 from .joining import concat
@@ -68,7 +69,7 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
 
     Shapes: x (..., n, n), of which only the lower triangle is read; y the same.
     Args:
-        upper: give the transpose, ``y.mT @ y = x``.
+        upper: give the (conjugate) transpose, ``y.mT @ y = x``.
     Raises:
         LinAlgError: a matrix is not positive definite.
     Gradient: symmetric, as for a symmetric change of x.
@@ -79,8 +80,8 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
         Tensor([[2., 0.],
                 [1., 1.]], shape (2, 2), float32, cpu)
     """
-    y = apply(_cholesky, (matrix("cholesky", x, square=True, real=True),))
-    return matrix_transpose(y) if upper else y
+    y = apply(_cholesky, (matrix("cholesky", x, square=True, real=True, constant=True),))
+    return matrix_transpose(conj(y) if y.dtype.kind == "c" else y) if upper else y
 
 
 class QRResult(NamedTuple):
@@ -131,7 +132,7 @@ def qr(x: Any, *, mode: str = "reduced") -> QRResult:
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: mode must be 'reduced' or 'complete', got {mode!r}")
-    return QRResult(*apply(_qr, (matrix("qr", x, real=True),), mode))
+    return QRResult(*apply(_qr, (matrix("qr", x, real=True, constant=True),), mode))
 
 
 # -- singular values --------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def svd(x: Any, full_matrices: bool = False) -> SVDResult:
         >>> mg.linalg.svd(mg.tensor([[0.0, 2.0], [1.0, 0.0]])).S
         Tensor([2., 1.], shape (2,), float32, cpu)
     """
-    return SVDResult(*apply(_svd, (matrix("svd", x, real=True),), bool(full_matrices)))
+    return SVDResult(*apply(_svd, (matrix("svd", x, real=True, constant=True),), bool(full_matrices)))
 
 
 def svdvals(x: Any) -> Any:
@@ -241,7 +242,7 @@ def eigh(x: Any, UPLO: str = "L") -> EighResult:
     """
     if UPLO not in ("L", "U"):
         raise ValueError(f"eigh: UPLO must be 'L' or 'U', got {UPLO!r}")
-    return EighResult(*apply(_eigh, (matrix("eigh", x, square=True, real=True),), UPLO))
+    return EighResult(*apply(_eigh, (matrix("eigh", x, square=True, real=True, constant=True),), UPLO))
 
 
 def eigvalsh(x: Any, UPLO: str = "L") -> Any:
@@ -283,7 +284,7 @@ def pinv(x: Any, rtol: float | None = None) -> Any:
         >>> mg.linalg.pinv(mg.tensor([[2.0], [0.0]]))
         Tensor([[0.5, 0. ]], shape (1, 2), float32, cpu)
     """
-    x = matrix("pinv", x, real=True)
+    x = matrix("pinv", x, real=True, constant=True)
     return apply(_pinv, (x,), _rtol(x, rtol))
 
 

@@ -15,8 +15,11 @@ from .products import matmul, transposed
 from .shape import reshape, tril, triu
 
 
-def matrix(name: str, x: Any, square: bool = False, real: bool = False) -> Any:
-    """x, if it is a matrix or a stack of them that LAPACK can take: ShapeError or DTypeError if not."""
+def matrix(name: str, x: Any, square: bool = False, real: bool = False, constant: bool = False) -> Any:
+    """x, if it is a matrix or a stack of them that LAPACK can take: ShapeError or DTypeError if not.
+
+    ``real``: complex ones are refused, but for constants if ``constant``.
+    """
     x = arraylike(x)
     if x.ndim < 2:
         raise ShapeError(f"{name}: expected a matrix or a stack of matrices, got shape {tuple(x.shape)}")
@@ -25,8 +28,9 @@ def matrix(name: str, x: Any, square: bool = False, real: bool = False) -> Any:
     kind = x.dtype.kind
     if x.dtype.itemsize == 2 and kind not in "iu":
         raise DTypeError(f"{name}: {x.dtype} is too short for linear algebra; use astype('float32')")
-    if real and kind == "c":
-        raise DTypeError(f"{name}: {x.dtype} matrices are not supported, only real ones; split them into real and imaginary parts")
+    if real and kind == "c" and not (constant and (not isinstance(x, Tensor) or not x.requires_grad)):
+        what = "matrices that require grad" if constant else "matrices"
+        raise DTypeError(f"{name}: {x.dtype} {what} are not supported, only real ones; split them into real and imaginary parts")
     return x
 
 

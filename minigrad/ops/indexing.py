@@ -31,7 +31,7 @@ def add_at(xp: Any, out: Any, index: tuple, values: Any) -> None:
     """``out[index] += values`` in which duplicates add up. Floats add up in double precision, in a fixed order (NumPy)."""
     if distinct(index):
         out[index] += values
-    elif xp is not np or out.dtype.kind not in "fV" or out.dtype.itemsize > 2 and 8 * math.prod(np.shape(values)) < out.size:
+    elif xp is not np or out.dtype.kind not in "fV" or (out.dtype.itemsize > 2 and 8 * math.prod(np.shape(values)) < out.size):
         xp.add.at(out, index, values)  # few values: not worth a pass over the whole of out
     else:
         places = np.arange(out.size).reshape(out.shape)[index]
@@ -79,13 +79,13 @@ def _adding(name: str) -> Any:
     return general(_with_added, lambda g: g, lambda g, index: getitem(g, index), name=name)
 
 
-view_at = view(
+view_at: Any = view(
     "getitem",
     "The elements at a basic index; shares memory with x.",
     lambda g, shape, how: _place_at(g, (shape, how)),
     lambda xp: lambda x, how: x[how],
 )
-_place_at = view(
+_place_at: Any = view(
     "place",
     "Zeros with g at a basic index.",
     lambda g, how: view_at(g, how[1]),
@@ -129,7 +129,9 @@ def plain(name: str, index: Any) -> tuple[tuple, bool]:
             i = i.__index__()
         if is_array(i):
             if i.dtype.kind not in "biu":
-                raise DTypeError(f"{name}: expected integers or booleans as an index, got an array of {i.dtype}; cast it with astype('int64')")
+                raise DTypeError(
+                    f"{name}: expected integers or booleans as an index, got an array of {i.dtype}; cast it with astype('int64')"
+                )
             if type(i) is np.ndarray and not i.ndim and i.dtype.kind != "b":
                 i = int(i)
             else:
@@ -417,7 +419,7 @@ def choose(indices: Any, choices: Any) -> Any:
 
 def _in_range(name: str, a: Any, n: int) -> None:
     """Raise IndexRangeError if an index is not one of 0 to n - 1; an array on a GPU is not read."""
-    if type(a) is np.ndarray and a.size and not (0 <= int(a.min()) and int(a.max()) < n):
+    if type(a) is np.ndarray and a.size and not (int(a.min()) >= 0 and int(a.max()) < n):
         bad = np.argwhere((a < 0) | (a >= n))[0]
         raise IndexRangeError(f"{name}: index {a[tuple(bad)]} at {tuple(bad.tolist())} is out of range for {n} (expected 0 to {n - 1})")
 

@@ -241,7 +241,7 @@ for _name, (_f, _ufunc) in OPERATORS.items():
     setattr(Tensor, f"__i{_name}__", _writer(f"__i{_name}__", _f, _ufunc))
 for _name, (_f, _ufunc) in METHODS.items():
     setattr(Tensor, f"{_name}_", _writer(f"{_name}_", _f, _ufunc))
-Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+setattr(Tensor, "__setitem__", setitem)  # noqa: B010 (mypy takes no assignment to a method)
 for _method in (copy_, fill_, zero_, detach_):
     setattr(Tensor, _method.__name__, _method)
 

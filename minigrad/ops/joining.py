@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,11 @@ from ..autograd import Tensor
 from ..autograd.inplace import check_cast
 from ..autograd.mode import paused, recording
 from ..autograd.node import Cell, Link, follow
-from ..autograd.op import Op, apply, general, normal_axis, unexpected, view
+from ..autograd.op import Op, apply, general, unexpected, view
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
-from .indexing import getitem, take, view_at
+from .indexing import take, view_at
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, expand_dims, one_axis, ravel, reshape, shape_of
 
 
@@ -432,7 +431,9 @@ def tile(x: Any, reps: Any) -> Any:
         raise ShapeError(f"tile: reps must be integers that are not negative, got {reps}")
     shape = (1,) * (len(reps) - len(shape_of(x))) + shape_of(x)
     reps = (1,) * (len(shape) - len(reps)) + reps
-    wide = broadcast_to(reshape(x, [n for s in shape for n in (1, s)]), tuple([n for r, s in zip(reps, shape, strict=True) for n in (r, s)]))
+    wide = broadcast_to(
+        reshape(x, [n for s in shape for n in (1, s)]), tuple([n for r, s in zip(reps, shape, strict=True) for n in (r, s)])
+    )
     return reshape(wide, tuple([r * s for r, s in zip(reps, shape, strict=True)]))
 
 
@@ -454,7 +455,14 @@ def _pad_constant(xp: Any) -> Any:
 
 _pad = view("pad", "", lambda g, shape, how: view_at(g, (*_inside(shape, how[0]), ...)), _pad_constant)
 
-MODES = {"edge": "edge", "replicate": "edge", "wrap": "wrap", "circular": "wrap", "reflect": "reflect", "symmetric": "symmetric"}
+MODES: dict[str, Any] = {
+    "edge": "edge",
+    "replicate": "edge",
+    "wrap": "wrap",
+    "circular": "wrap",
+    "reflect": "reflect",
+    "symmetric": "symmetric",
+}
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
@@ -481,7 +489,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     try:
         widths = tuple([(int(a), int(b)) for a, b in np.broadcast_to(given, (x.ndim, 2))])
     except ValueError:
-        raise ShapeError(f"pad: pad_width {pad_width} does not fit {x.ndim} axes; expected an integer, a pair, or a pair for each axis") from None
+        raise ShapeError(
+            f"pad: pad_width {pad_width} does not fit {x.ndim} axes; expected an integer, a pair, or a pair for each axis"
+        ) from None
     if given.size and given.min() < 0:
         raise ShapeError(f"pad: widths must not be negative, got {pad_width}; use a slice to cut")
     if mode == "constant":

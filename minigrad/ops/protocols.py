@@ -15,6 +15,7 @@ import numpy as np
 from .. import ops
 from ..autograd import Tensor
 from ..autograd.tensor import raw, wrap
+from ..backend import from_dlpack as array_from_dlpack
 from ..backend import namespace, to_device
 from ..errors import DeviceError, DTypeError, GraphError, ShapeError
 
@@ -230,12 +231,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
         raise DTypeError(f"from_dlpack: expected an object with __dlpack__, got {type(x).__name__}; use mg.asarray")
     if getattr(x, "requires_grad", False):
         raise GraphError("from_dlpack: the array requires grad, and its graph would be lost; pass x.detach()")
-    if x.__dlpack_device__()[0] == 1:
-        a = np.from_dlpack(x)
-    else:
-        import cupy
-
-        a = cupy.from_dlpack(x)
+    a = array_from_dlpack(x)
     there = a if device is None else to_device(a, device)
     if copy is False and there is not a:
         raise ShapeError(f"from_dlpack: copy=False, but {device} is another device")

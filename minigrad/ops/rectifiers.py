@@ -10,6 +10,7 @@ from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import add, clip, divide, masked, minimum, multiply, subtract
 from .logic import where
+from .masks import gated
 from .shape import reshape
 
 # -- rectifiers -------------------------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ relu = unary(
         >>> mg.relu(mg.tensor([-1.0, 2.0]))
         Tensor([0., 2.], shape (2,), float32, cpu)
     """,
-    lambda g, y: masked(g, y > 0),
+    lambda g, y: gated(g, y),
     lambda xp: lambda x: xp.maximum(x, 0),
 )
 

@@ -7,7 +7,6 @@ s[i] = b[i] + a[i] s[i-1], which divides by nothing and so is exact where x has 
 import math
 from typing import Any
 
-from ..autograd.conform import cast
 from ..autograd.op import apply, general
 from ..autograd.tensor import Tensor
 from ..backend import is_inexact
@@ -16,7 +15,7 @@ from .exponential import exp
 from .indexing import take_along_axis
 from .logic import equal, where
 from .reduce import count, narrowed, ready, widened
-from .shape import permute_dims, reshape
+from .shape import astype, permute_dims, reshape
 
 
 # -- primitives -------------------------------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def line(name: str, x: Any, axis: Any, dtype: Any, other: dict) -> tuple[Any, in
     """x and the one axis to run along; None flattens x."""
     x, axes = ready(name, x, axis, other)
     if dtype is not None:
-        x = cast(x, dtype)
+        x = astype(x, dtype)
     if axes is None:
         return reshape(x, (x.size,)), 0
     if len(axes) != 1:
@@ -157,7 +156,8 @@ def cumsum(x: Any, axis: Any = None, dtype: Any = None, **other: Any) -> Any:
         [1.0, 3.0, 6.0]
     """
     x, axis = line("cumsum", x, axis, dtype, other)
-    return apply(_CUMSUM, (x,), axis, False)
+    y = apply(_CUMSUM, (x,), axis, False)
+    return y if dtype is None else astype(y, dtype, copy=False)  # small integers are widened to be summed
 
 
 def cumprod(x: Any, axis: Any = None, dtype: Any = None, **other: Any) -> Any:
@@ -172,7 +172,8 @@ def cumprod(x: Any, axis: Any = None, dtype: Any = None, **other: Any) -> Any:
         [1.0, 2.0, 6.0]
     """
     x, axis = line("cumprod", x, axis, dtype, other)
-    return apply(_CUMPROD, (x,), axis, False)
+    y = apply(_CUMPROD, (x,), axis, False)
+    return y if dtype is None else astype(y, dtype, copy=False)
 
 
 def cumulative_sum(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False, **other: Any) -> Any:
@@ -195,8 +196,8 @@ def _cumulative(name: str, f: Any, start: int, x: Any, axis: Any, dtype: Any, in
     x, axes = ready(name, x, axis, other)
     if axes is None and x.ndim != 1:
         raise ShapeError(f"{name}: axis may be left out only in one dimension, got shape {tuple(x.shape)}")
-    x, axis = line(name, x, axis if axis is not None else 0, dtype, {})
-    y = f(x, axis)
+    x, axis = line(name, x, axis if axis is not None else 0, None, {})
+    y = f(x, axis, dtype)
     if not include_initial:
         return y
     return apply(_PREFIX, (y,), axis, start)

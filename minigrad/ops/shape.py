@@ -13,11 +13,15 @@ from ..autograd.tensor import as_data, raw
 from ..backend import is_array, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 
-_reshape = view("reshape", "x in another shape.", lambda g, shape: _reshape(g, shape), lambda xp: lambda x, shape: x.reshape(shape))
-_permute = view("permute_dims", "The axes in another order.", lambda g, how: _permute(g, _inverse(how)), lambda xp: lambda x, how: x.transpose(how))
-_swap = view("swapaxes", "Two axes exchanged.", lambda g, how: _swap(g, how), lambda xp: lambda x, how: x.swapaxes(*how))
-_flip = view("flip", "Axes reversed.", lambda g, how: _flip(g, how), lambda xp: lambda x, how: x[_reversal(x.ndim, how)])
-_roll = view("roll", "Axes rotated.", lambda g, how: _roll(g, (tuple([-s for s in how[0]]), how[1])), lambda xp: lambda x, how: xp.roll(x, *how))
+_reshape: Any = view("reshape", "x in another shape.", lambda g, shape: _reshape(g, shape), lambda xp: lambda x, shape: x.reshape(shape))
+_permute: Any = view(
+    "permute_dims", "The axes in another order.", lambda g, how: _permute(g, _inverse(how)), lambda xp: lambda x, how: x.transpose(how)
+)
+_swap: Any = view("swapaxes", "Two axes exchanged.", lambda g, how: _swap(g, how), lambda xp: lambda x, how: x.swapaxes(*how))
+_flip: Any = view("flip", "Axes reversed.", lambda g, how: _flip(g, how), lambda xp: lambda x, how: x[_reversal(x.ndim, how)])
+_roll: Any = view(
+    "roll", "Axes rotated.", lambda g, how: _roll(g, (tuple([-s for s in how[0]]), how[1])), lambda xp: lambda x, how: xp.roll(x, *how)
+)
 
 
 def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
@@ -335,8 +339,8 @@ def _put_diagonal(xp: Any) -> Any:
     return kernel
 
 
-_diagonal = view("diagonal", "", lambda g, shape, how: _undiagonal(g, (shape, how)), lambda xp: lambda x, how: x.diagonal(*how))
-_undiagonal = view("diagonal_matrix", "Zeros with g on a diagonal.", lambda g, how: _diagonal(g, how[1]), _put_diagonal)
+_diagonal: Any = view("diagonal", "", lambda g, shape, how: _undiagonal(g, (shape, how)), lambda xp: lambda x, how: x.diagonal(*how))
+_undiagonal: Any = view("diagonal_matrix", "Zeros with g on a diagonal.", lambda g, how: _diagonal(g, how[1]), _put_diagonal)
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -378,13 +382,19 @@ def diagflat(x: Any, k: int = 0) -> Any:
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum of a diagonal."""
+    """The sum of a diagonal.
+
+    Raises:
+        ShapeError: x has fewer than two dimensions.
+    """
+    if len(shape_of(x)) < 2:
+        raise ShapeError(f"trace: expected at least 2 dimensions, got shape {shape_of(x)}")
     d = diagonal(x, offset, axis1, axis2)
     return _reshape(sum_to(d, (*d.shape[:-1], 1)), d.shape[:-1])
 
 
-_tril = view("tril", "", lambda g, how: _tril(g, how), lambda xp: lambda x, how: xp.tril(x, how))
-_triu = view("triu", "", lambda g, how: _triu(g, how), lambda xp: lambda x, how: xp.triu(x, how))
+_tril: Any = view("tril", "", lambda g, how: _tril(g, how), lambda xp: lambda x, how: xp.tril(x, how))
+_triu: Any = view("triu", "", lambda g, how: _triu(g, how), lambda xp: lambda x, how: xp.triu(x, how))
 
 
 def tril(x: Any, k: int = 0) -> Any:
@@ -426,13 +436,13 @@ def _overlap_add(xp: Any) -> Any:
     return kernel
 
 
-_windows = view(
+_windows: Any = view(
     "sliding_window_view",
     "",
     lambda g, shape, how: _unwindow(g, (shape, how)),
     lambda xp: lambda x, how: xp.lib.stride_tricks.sliding_window_view(x, *how),
 )
-_unwindow = view("overlap_add", "The sum of windows, each put back in its place.", lambda g, how: _windows(g, how[1]), _overlap_add)
+_unwindow: Any = view("overlap_add", "The sum of windows, each put back in its place.", lambda g, how: _windows(g, how[1]), _overlap_add)
 
 
 def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
@@ -527,11 +537,10 @@ __all__ = [
     "sliding_window_view",
     "squeeze",
     "swapaxes",
+    "trace",
     "transpose",
     "tril",
     "triu",
-    "trace",
     "unflatten",
     "unsqueeze",
-    "expand_dims",
 ]

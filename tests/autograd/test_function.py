@@ -247,6 +247,15 @@ def test_checkpoint_notices_another_program():
         y.sum().backward()
 
 
+def test_checkpoint_notices_an_input_that_was_overwritten():
+    x = point(0.5) * 1
+    y = checkpoint(mg.exp, x)
+    with mg.no_grad():
+        x.add_(1.0)
+    with pytest.raises(GraphError, match="checkpoint: an input"):
+        y.sum().backward()
+
+
 # -- derivatives as functions -----------------------------------------------------------------------------------------
 A = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 

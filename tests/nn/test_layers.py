@@ -42,7 +42,7 @@ def test_sequential():
 def test_lists_and_dicts():
     many = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
     assert len(list(many.parameters())) == 6
-    assert list(many.state_dict())[0] == "0.weight"
+    assert next(iter(many.state_dict())) == "0.weight"
     assert isinstance(many[:2], nn.ModuleList)
     named = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Linear(1, 1)})
     assert list(named) == ["a", "b"]
@@ -209,7 +209,10 @@ PAIRS = [
     ("Linear", (5, 3), {}, (2, 4, 5)),
     ("Softmax", (1,), {}, (3, 4, 2)),
     ("Threshold", (0.1, 20), {}, (3, 4)),
-    *[(name, (), {}, (3, 4)) for name in ("CELU", "ELU", "GELU", "GLU", "SELU", "LeakyReLU", "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6")],
+    *[
+        (name, (), {}, (3, 4))
+        for name in ("CELU", "ELU", "GELU", "GLU", "SELU", "LeakyReLU", "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6")
+    ],
     *[(name, (), {}, (3, 4)) for name in ("SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Hardshrink")],
     *[(name, (), {}, (3, 4)) for name in ("Hardsigmoid", "Hardswish", "Hardtanh")],
 ]

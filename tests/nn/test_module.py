@@ -143,7 +143,12 @@ def test_load_lists_everything_and_changes_nothing():
     with pytest.raises(CheckpointError) as caught:
         net.load_state_dict(state)
     text = str(caught.value)
-    for words in ("missing first.bias", "unexpected extra", "first.weight has shape (4, 4), expected (4, 3)", "scale is int64, expected float32"):
+    for words in (
+        "missing first.bias",
+        "unexpected extra",
+        "first.weight has shape (4, 4), expected (4, 3)",
+        "scale is int64, expected float32",
+    ):
         assert words in text
     for name, v in net.state_dict().items():
         assert np.array_equal(v.numpy(), before[name].numpy())
@@ -232,9 +237,8 @@ def test_errors_name_the_layer():
 
 
 def test_repr_is_a_tree():
-    assert repr(Net()) == (
-        "Net(\n  (first): Linear(in_features=3, out_features=4, bias=True)\n  (second): Linear(in_features=4, out_features=2, bias=False)\n)"
-    )
+    first, second = "Linear(in_features=3, out_features=4, bias=True)", "Linear(in_features=4, out_features=2, bias=False)"
+    assert repr(Net()) == f"Net(\n  (first): {first}\n  (second): {second}\n)"
     assert repr(nn.Sequential(nn.Sequential(nn.ReLU()))) == "Sequential(\n  (0): Sequential(\n    (0): ReLU()\n  )\n)"
 
 

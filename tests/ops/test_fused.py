@@ -21,7 +21,7 @@ def test_linear_keeps_only_what_is_needed():
 
 
 def test_linear_in_half_precision_sums_in_single():
-    x, w = leaf(np.full((1, 4096), 0.5), "float16"), leaf(np.full((1, 4096), 2.0 ** -11), "float16")
+    x, w = leaf(np.full((1, 4096), 0.5), "float16"), leaf(np.full((1, 4096), 2.0**-11), "float16")
     assert F.linear(x, w).item() == 1.0
 
 

@@ -21,7 +21,8 @@ def test_memory_is_shared_and_identity_kept():
     before, data = y, y.data
     y += 1
     y *= 2
-    assert y is before and y.data is data
+    assert y is before
+    assert y.data is data
     v = y[1:3]
     v.zero_()
     assert y.tolist() == [4.0, 0.0, 0.0, 10.0]
@@ -66,7 +67,8 @@ def test_setitem_values():
     assert y.tolist() == [[1, 2, 3], [5, 0.5, 0.5]]
     y[0, 0] = np.float64(9)
     y[1] = np.arange(3)
-    assert y.tolist() == [[9, 2, 3], [0, 1, 2]] and y.dtype == "float32"
+    assert y.tolist() == [[9, 2, 3], [0, 1, 2]]
+    assert y.dtype == "float32"
     y[...] = True
     assert y.tolist() == [[1, 1, 1], [1, 1, 1]]
 
@@ -75,16 +77,18 @@ def test_augmented_item_writes_once():
     x = leaf(3)
     y = x * 2
     y[1] += 1
-    assert y._version == 1 and y.grad_fn.name == "write"
+    assert y._version == 1
+    assert y.grad_fn.name == "write"
     z = mg.tensor(ramp(3))
     z[1:] *= 2
-    assert z._version == 1 and z.tolist() == [1, 4, 6]
+    assert z._version == 1
+    assert z.tolist() == [1, 4, 6]
 
 
 # -- dtypes and shapes ------------------------------------------------------------------------------------------------
 def test_dtypes():
     i = mg.tensor([1, 2])
-    with pytest.raises(DTypeError, match="__iadd__.*float.*int64"):
+    with pytest.raises(DTypeError, match=r"__iadd__.*float.*int64"):
         i += 0.5
     with pytest.raises(DTypeError, match="__itruediv__"):
         i /= 2
@@ -103,12 +107,14 @@ def test_dtypes():
     assert i.tolist() == [1, 2], "a failed write changes nothing"
     i += True
     i[0] = False
-    assert i.tolist() == [0, 3] and i.dtype == "int64"
+    assert i.tolist() == [0, 3]
+    assert i.dtype == "int64"
     f = mg.tensor([1.0, 2.0])
     f += mg.tensor([1, 2])
     f *= np.float64(2)
     f += np.ones(2)
-    assert f.dtype == "float32" and f.tolist() == [5, 9]
+    assert f.dtype == "float32"
+    assert f.tolist() == [5, 9]
 
 
 def test_a_wider_value_is_cast_and_its_gradient_keeps_its_dtype():
@@ -118,7 +124,8 @@ def test_a_wider_value_is_cast_and_its_gradient_keeps_its_dtype():
     assert y.dtype == "float32"
     y[0] = w[1]
     y.sum().backward()
-    assert x.grad.dtype == "float32" and w.grad.dtype == "float64"
+    assert x.grad.dtype == "float32"
+    assert w.grad.dtype == "float64"
     np.testing.assert_allclose(w.grad.numpy(), [0, 2 + 1])
     z = mg.tensor(np.ones(2, np.float16), requires_grad=True) * 1
     z += x
@@ -142,13 +149,14 @@ def test_shapes(graph):
         y[[0, 1, 2]] = np.ones(2)
     with pytest.raises(ShapeError, match="fill_"):
         y.fill_([1.0, 2.0])
-    with pytest.raises(IndexError, match="setitem.*index 3.*size 3|getitem.*index 3.*size 3"):
+    with pytest.raises(IndexError, match=r"setitem.*index 3.*size 3|getitem.*index 3.*size 3"):
         y[3] = 0
-    with pytest.raises(IndexError, match="setitem.*index 3.*size 3"):
+    with pytest.raises(IndexError, match=r"setitem.*index 3.*size 3"):
         y[[3]] = 0
     with pytest.raises(IndexError):
         y[np.ones(4, bool)] = 0
-    assert y.tolist() == [1, 2, 3] and y._version == 0
+    assert y.tolist() == [1, 2, 3]
+    assert y._version == 0
 
 
 def test_empty_regions():

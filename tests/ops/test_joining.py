@@ -63,11 +63,12 @@ def test_the_same_tensor_twice():
 
 def test_sequences_of_all_kinds():
     x = mg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-    assert mg.concat(x).tolist() == [1, 2, 3, 4] and mg.stack(x, axis=1).tolist() == [[1, 3], [2, 4]]
+    assert mg.concat(x).tolist() == [1, 2, 3, 4]
+    assert mg.stack(x, axis=1).tolist() == [[1, 3], [2, 4]]
     assert mg.concat((x, [[5.0, 6.0]], np.array([[7.0, 8.0]]))).shape == (4, 2)
     assert type(mg.concat([np.ones(2), [3.0]])) is np.ndarray
     assert type(mg.concat(np.ones((2, 3)))) is np.ndarray
-    with pytest.raises(DTypeError, match="concat.*list"):
+    with pytest.raises(DTypeError, match=r"concat.*list"):
         mg.concat(3.0)
     with pytest.raises(ShapeError, match="concat"):
         mg.concat([mg.tensor(1.0), mg.tensor(2.0)])
@@ -78,13 +79,15 @@ def test_dtypes_promote_and_gradients_come_back():
     y = mg.concat([a, b, mg.tensor([1, 2])])
     assert y.dtype == "float64"
     y.sum().backward()
-    assert a.grad.dtype == "float32" and b.grad.dtype == "float64"
+    assert a.grad.dtype == "float32"
+    assert b.grad.dtype == "float64"
 
 
 def test_constants_among_the_inputs():
     x, c = mg.tensor([1.0], requires_grad=True), mg.tensor([2.0])
     mg.hstack([c, x, np.ones(2, np.float32)]).sum().backward()
-    assert x.grad.tolist() == [1] and c.grad is None
+    assert x.grad.tolist() == [1]
+    assert c.grad is None
 
 
 def test_padding_modes_by_both_names():

@@ -137,12 +137,17 @@ def test_methods_with_an_axis(name):
     np.testing.assert_array_equal(getattr(x, name)(axis=1).numpy(), getattr(mg, name)(A, axis=1))
 
 
-@pytest.mark.parametrize(
-    "name", [*REDUCING.split(), "squeeze", "expand_dims", "repeat", "take", "roll", "unstack", "split", "median", "diff", "norm"]
-)
-def test_pytorchs_dim_is_answered_with_axis(name):
-    with pytest.raises(TypeError, match="axis"):
-        getattr(mg.tensor(A), name)(dim=1)
+AXES = [(name,) for name in REDUCING.split()] + [
+    *(("squeeze",), ("expand_dims",), ("unstack",), ("median",), ("diff",), ("norm",), ("unique",)),
+    *(("repeat", 2), ("take", 0), ("roll", 1), ("split", 1), ("chunk", 1), ("topk", 1), ("quantile", 0.5), ("take_along_axis", [[0]])),
+]
+
+
+@pytest.mark.parametrize("call", AXES, ids=lambda c: c[0])
+def test_pytorchs_dim_is_answered_with_axis(call):
+    name, *args = call
+    with pytest.raises(TypeError, match=rf"{name}.*'dim' \(use axis=\)"):
+        getattr(mg.tensor(A), name)(*args, dim=1)
 
 
 @pytest.mark.parametrize("name", ["sum", "prod", "mean", "var", "std", "max", "min", "any", "all", "logsumexp"])

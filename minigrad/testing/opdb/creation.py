@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ...autograd.tensor import raw
 from ...errors import DTypeError, ShapeError
 from ...ops import creation as ops
 from ..spec import OpSpec, S
@@ -63,7 +64,7 @@ SPECS = [
         np.asarray,
         [S((2, 3)), S([1.0, 2.0])],
         errors=[
-            (([1.0], None, None, False), {}, DTypeError, ("asarray", "copy")),
+            (([1.0], None, None, False), {}, ValueError, ("asarray", "copy")),
             ((["a"],), {}, DTypeError, ("asarray",)),
             (([[1.0], [1.0, 2.0]],), {}, DTypeError, ("ragged",)),
         ],
@@ -72,7 +73,7 @@ SPECS = [
         "from_numpy",
         lambda x: x,
         [S(np.arange(3)), S(np.ones((2, 2)))],
-        op=lambda x: ops.from_numpy(x if isinstance(x, (np.ndarray, list)) else x.data),
+        op=lambda x: ops.from_numpy(raw(x)),
         errors=[
             (([1.0],), {}, DTypeError, ("from_numpy", "list", "tensor()")),
             ((np.ones(2, ">f8"),), {}, DTypeError, ("from_numpy", "tensor()")),

@@ -80,6 +80,14 @@ def _nll(x, target, weight=None, ignore_index=-100, reduction="mean"):
     return {"none": np.array(losses), "sum": np.sum(losses), "mean": np.sum(losses) / (total or 1)}[reduction]
 
 
+def _padded(x, pad, mode="constant", value=0.0):
+    if min(pad) < 0:
+        x, pad = x[:, -pad[0] :], (0, pad[1])
+    widths = [(0, 0)] * (x.ndim - len(pad) // 2) + [pad[i : i + 2] for i in range(0, len(pad), 2)][::-1]
+    name = {"replicate": "edge", "circular": "wrap"}.get(mode, mode)
+    return np.pad(x, widths, name, **({"constant_values": value} if mode == "constant" else {}))
+
+
 def _mean(values):
     return values.mean()
 
@@ -234,5 +242,36 @@ SPECS = [
         empty="skip",
         half=1e-2,
         errors=[((np.ones(3), np.ones(3)), {"beta": -1}, ValueError, ("smooth_l1_loss", "beta"))],
+    ),
+    OpSpec(
+        "nn.functional.flatten",
+        lambda x, start_dim=0, end_dim=-1: x.reshape({(0, -1): -1, (1, -1): (len(x), -1), (0, 1): (-1, *x.shape[2:])}[start_dim, end_dim]),
+        [S((2, 3, 4)), S((2, 3, 4), 1), S((2, 3, 4), 0, 1), S((2, 1))],
+        op=F.flatten,
+    ),
+    OpSpec(
+        "nn.functional.one_hot",
+        lambda x, num_classes=-1: np.eye(num_classes if num_classes > 0 else x.max() + 1, dtype=int)[x],
+        [S(np.array([[0, 2], [1, 1]])), S(np.array([0, 2]), 5), S(np.array(1), 2)],
+        op=F.one_hot,
+        order=0,
+        errors=[
+            ((np.array([0, 3]), 2), {}, IndexRangeError, ("one_hot", "2 classes")),
+            ((np.array([0.5]), 2), {}, DTypeError, ("one_hot", "integers")),
+        ],
+    ),
+    OpSpec(
+        "nn.functional.pad",
+        _padded,
+        [
+            S((2, 3), [1, 2]),
+            S((2, 3), [1, 0, 0, 2], value=1.5),
+            S((2, 3), [-1, 1]),
+            S((2, 3), [1, 2], mode="reflect"),
+            S((2, 3), [4, 0, 1, 1], mode="replicate"),
+            S((2, 3), [2, 1], mode="circular"),
+        ],
+        op=F.pad,
+        errors=[((X, (1, 2, 3)), {}, ShapeError, ("pad", "3")), ((X, (1, 1)), {"mode": "mirror"}, ValueError, ("pad", "mirror"))],
     ),
 ]

@@ -9,7 +9,19 @@ from ..spec import OpSpec, S
 X = np.ones((2, 3))
 I = np.array([[0, 2, 2], [1, 0, 1]])  # noqa: E741
 MASK = np.array([[True, False, True], [False, False, True]])
-BASIC = [(slice(None), 0), 1, -1, (1, 2), slice(None, None, -2), (..., None, 1), None, (slice(2, 0, -1), ..., slice(0, 2)), (), ..., slice(5, 9)]
+BASIC = [
+    (slice(None), 0),
+    1,
+    -1,
+    (1, 2),
+    slice(None, None, -2),
+    (..., None, 1),
+    None,
+    (slice(2, 0, -1), ..., slice(0, 2)),
+    (),
+    ...,
+    slice(5, 9),
+]
 ADVANCED = [
     [0, 2, 0],
     np.array([[0, -1], [1, 1]]),
@@ -38,7 +50,7 @@ def _written(f):
 
 
 def _scatter_add(y, indices, values, axis):
-    places = list(np.indices(np.broadcast_shapes(indices.shape, np.shape(values)), sparse=True))
+    places: list = list(np.indices(np.broadcast_shapes(indices.shape, np.shape(values)), sparse=True))
     places[axis] = indices
     np.add.at(y, tuple(places), values)
 
@@ -73,7 +85,13 @@ SPECS = [
     OpSpec(
         "take",
         np.take,
-        [S((3, 4), [0, 2, 2], axis=0), S((3, 4), I, axis=1), S((3, 4), [5, 5, -1]), S((3, 4), 1, axis=-1), S((4,), np.array([], int), axis=0)],
+        [
+            S((3, 4), [0, 2, 2], axis=0),
+            S((3, 4), I, axis=1),
+            S((3, 4), [5, 5, -1]),
+            S((3, 4), 1, axis=-1),
+            S((4,), np.array([], int), axis=0),
+        ],
         empty="skip",
         kinks="an element taken twice collects both gradients",
         errors=[
@@ -98,7 +116,11 @@ SPECS = [
     OpSpec(
         "put_along_axis",
         _written(np.put_along_axis),
-        [S((2, 3), np.array([[0, 2], [1, 0]]), (2, 2), axis=1), S((2, 3), np.array([[1, 0, 1]]), (1, 3), axis=0), S((2, 3), I[:, :1], (), axis=1)],
+        [
+            S((2, 3), np.array([[0, 2], [1, 0]]), (2, 2), axis=1),
+            S((2, 3), np.array([[1, 0, 1]]), (1, 3), axis=0),
+            S((2, 3), I[:, :1], (), axis=1),
+        ],
         complex=True,
         empty="skip",
         errors=[
@@ -109,7 +131,12 @@ SPECS = [
     OpSpec(
         "scatter_add",
         _written(_scatter_add),
-        [S((2, 3), I, (2, 3), axis=1), S((2, 3), I % 2, (2, 3), axis=0), S((2, 40), I[:, :1], (), axis=1), S((3,), np.zeros(9, int), (9,), axis=0)],
+        [
+            S((2, 3), I, (2, 3), axis=1),
+            S((2, 3), I % 2, (2, 3), axis=0),
+            S((2, 40), I[:, :1], (), axis=1),
+            S((3,), np.zeros(9, int), (9,), axis=0),
+        ],
         complex=True,
         empty="skip",
         errors=[
@@ -141,7 +168,9 @@ SPECS = [
     ),
     OpSpec(
         "masked_select",
-        lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))],
+        lambda x, mask: np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape))[
+            np.broadcast_to(mask, np.broadcast_shapes(x.shape, mask.shape))
+        ],
         [S((2, 3), MASK), S((2, 3), MASK[0]), S((3,), MASK)],
         empty="skip",
         errors=[
@@ -161,7 +190,10 @@ SPECS = [
         np.compress,
         [S([True, False, True], (3, 2), axis=0), S(MASK[0], (2, 4), axis=1), S([0, 1, 1], (2, 2))],
         empty="skip",
-        errors=[((MASK, X), {}, ShapeError, ("compress", "(2, 3)")), (([0, 0, 1], X, 0), {}, IndexRangeError, ("take", "index 2", "size 2"))],
+        errors=[
+            ((MASK, X), {}, ShapeError, ("compress", "(2, 3)")),
+            (([0, 0, 1], X, 0), {}, IndexRangeError, ("take", "index 2", "size 2")),
+        ],
     ),
     OpSpec(
         "select",

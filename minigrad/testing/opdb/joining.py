@@ -67,7 +67,12 @@ SPECS = [
     OpSpec(
         "array_split",
         np.array_split,
-        [S((7, 2), indices_or_sections=3), S((3,), indices_or_sections=5), S((5,), indices_or_sections=[-1]), S((5,), indices_or_sections=[3, 1, 9])],
+        [
+            S((7, 2), indices_or_sections=3),
+            S((3,), indices_or_sections=5),
+            S((5,), indices_or_sections=[-1]),
+            S((5,), indices_or_sections=[3, 1, 9]),
+        ],
         empty="skip",
         errors=[((X, -1), {}, ShapeError, ("array_split", "positive"))],
     ),

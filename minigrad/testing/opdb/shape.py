@@ -20,6 +20,12 @@ def _expand(x, shape):
     return np.broadcast_to(x, [x.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)])
 
 
+def _flatten(x, start=0, end=-1):
+    x = np.atleast_1d(x)
+    first, last = start % x.ndim, end % x.ndim + 1
+    return x.reshape(*x.shape[:first], int(np.prod(x.shape[first:last])), *x.shape[last:])
+
+
 SPECS = [
     OpSpec(
         "reshape",
@@ -36,11 +42,7 @@ SPECS = [
     OpSpec("ravel", np.ravel, [S((2, 3)), S(()), S((2, 1, 2))]),
     OpSpec(
         "flatten",
-        lambda x, start=0, end=-1: x.reshape(
-            x.shape[: start % max(x.ndim, 1)]
-            + (int(np.prod(x.shape[start % max(x.ndim, 1) : end % max(x.ndim, 1) + 1])),)
-            + x.shape[end % max(x.ndim, 1) + 1 :]
-        ),
+        _flatten,
         [S((2, 3, 2)), S((2, 3, 2), start=1), S((2, 3, 2), start=0, end=1), S(())],
         errors=[((X, 1, 0), {}, ShapeError, ("flatten", "start 1", "end 0")), ((X, 2), {}, ShapeError, ("flatten", "axis 2"))],
     ),
@@ -147,7 +149,13 @@ SPECS = [
     OpSpec(
         "diagonal",
         np.diagonal,
-        [S((3, 3)), S((2, 4), offset=1), S((3, 2), offset=-1), S((2, 3, 3), offset=0, axis1=-1, axis2=1), S((3, 2, 4), offset=2, axis1=2, axis2=0)],
+        [
+            S((3, 3)),
+            S((2, 4), offset=1),
+            S((3, 2), offset=-1),
+            S((2, 3, 3), offset=0, axis1=-1, axis2=1),
+            S((3, 2, 4), offset=2, axis1=2, axis2=0),
+        ],
         complex=True,
         errors=[((np.ones(3),), {}, ShapeError, ("diagonal", "axis 1")), ((X, 0, 1, 1), {}, ShapeError, ("diagonal", "twice"))],
     ),

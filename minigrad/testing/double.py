@@ -1,0 +1,384 @@
+"""A double of a GPU array library on the CPU, stricter than the real one, so that what would fail or wait there fails here.
+
+``DoubleArray`` holds a NumPy array out of reach; ``double`` is its namespace and has the names and signatures of CuPy alone. Every
+result is a DoubleArray, of no dimensions where NumPy gives a scalar. Nothing becomes a NumPy array by itself, nothing mixes with
+one, and NumPy scalars, which would widen float32, are refused. Inside ``no_sync()`` whatever would make the host wait for the device
+raises: reading a value, a shape that depends on values, a copy to or from the host. Inside ``capturing()`` so does what CuPy
+refuses while a CUDA graph is recorded: matrix products and decompositions.
+"""
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import cupy_api
+
+Array = Any
+_state = threading.local()
+counts: Counter = Counter()
+"""How often each kind of waiting happened, for those who want to know rather than forbid."""
+
+
+class SynchronizationError(RuntimeError):
+    """The host would have waited for the device where it must not."""
+
+
+@contextlib.contextmanager
+def no_sync(mode: str = "no_sync") -> Iterator[None]:
+    """Raise SynchronizationError at whatever makes the host wait for the device, or copies between them."""
+    before = getattr(_state, "mode", "")
+    _state.mode = mode
+    try:
+        yield
+    finally:
+        _state.mode = before
+
+
+def capturing() -> Any:
+    """``no_sync()``, and no call of a library that CuPy keeps out of CUDA graphs."""
+    return no_sync("capturing()")
+
+
+def waits(what: str) -> None:
+    """Note that the host waits here, or raise."""
+    counts[what] += 1
+    if getattr(_state, "mode", ""):
+        raise SynchronizationError(f"double: {what} inside {_state.mode}")
+
+
+def needs_library(what: str) -> None:
+    """Note a call that cannot be part of a CUDA graph, or raise."""
+    if getattr(_state, "mode", "") == "capturing()":
+        raise SynchronizationError(f"double: {what} cannot be captured in a CUDA graph by CuPy")
+
+
+# -- in and out -------------------------------------------------------------------------------------------------------
+def bare(x: Any, who: str, operand: bool = False) -> Any:
+    """What NumPy is to be given for an argument. ``operand``: it takes part in the promotion of dtypes."""
+    kind = type(x)
+    if kind is DoubleArray:
+        return x._held
+    if kind is tuple or kind is list:
+        return kind([bare(v, who, operand) for v in x])
+    if isinstance(x, np.ndarray):
+        raise TypeError(f"{who}: a NumPy array where an array of the device is expected")
+    if isinstance(x, np.generic):
+        if operand or x.dtype.kind in "fc":
+            raise TypeError(f"{who}: a NumPy scalar ({x!r}), which widens the dtype; use a Python number")
+        return x.item()
+    return x
+
+
+def root(a: np.ndarray) -> np.ndarray:
+    """The NumPy array that owns the memory."""
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a
+
+
+def dressed(y: Any, sources: tuple = ()) -> Any:
+    """A result of NumPy as one of ours: one of the sources if it is its array, a view of one if they share memory."""
+    if isinstance(y, np.ndarray):
+        owner = root(y)
+        for s in sources:
+            if type(s) is DoubleArray:
+                if s._held is y:
+                    return s
+                if root(s._held) is owner:
+                    return new(y, s._base or s)
+        return new(y, None)
+    if isinstance(y, np.generic):
+        return new(np.asarray(y), None)
+    if isinstance(y, (tuple, list)):
+        return (list if isinstance(y, list) else tuple)([dressed(v, sources) for v in y])
+    return y
+
+
+def new(held: np.ndarray, base: Any) -> "DoubleArray":
+    a = object.__new__(DoubleArray)
+    a._held, a._base = held, base
+    return a
+
+
+def upload(x: np.ndarray) -> "DoubleArray":
+    """A NumPy array copied to the device."""
+    waits("copy from the host")
+    return new(np.array(x), None)
+
+
+# -- the array --------------------------------------------------------------------------------------------------------
+class Flags:
+    """The memory layout; as on the GPU, nothing is said of writing."""
+
+    __slots__ = ("c_contiguous", "f_contiguous", "owndata")
+
+    def __init__(self, a: "DoubleArray"):
+        self.c_contiguous, self.f_contiguous = a._held.flags.c_contiguous, a._held.flags.f_contiguous
+        self.owndata = a._base is None
+
+    def __getitem__(self, name: str) -> bool:
+        return getattr(self, name.lower())
+
+
+class DoubleArray:
+    """An array of the double device: wraps a NumPy array, and is none."""
+
+    __slots__ = ("__weakref__", "_base", "_held")
+    __array_ufunc__ = None
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
+
+    _held: np.ndarray
+    _base: "DoubleArray | None"
+
+    def __init__(self, shape: Any, dtype: Any = float):
+        held = np.empty(shape, dtype)
+        spoil(held)
+        self._held, self._base = held, None
+
+    # what is known without asking the device
+    shape = property(lambda self: self._held.shape)
+    dtype = property(lambda self: self._held.dtype)
+    ndim = property(lambda self: self._held.ndim)
+    size = property(lambda self: self._held.size)
+    itemsize = property(lambda self: self._held.itemsize)
+    nbytes = property(lambda self: self._held.nbytes)
+    strides = property(lambda self: self._held.strides)
+    base = property(lambda self: self._base)
+    flags = property(Flags)
+    device = property(lambda self: "double")
+    T = property(lambda self: dressed(self._held.T, (self,)))
+    mT = property(lambda self: dressed(self._held.mT, (self,)))
+    real = property(lambda self: dressed(self._held.real, (self,)))
+    imag = property(lambda self: dressed(self._held.imag, (self,)))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator["DoubleArray"]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<DoubleArray {self.dtype}{list(self.shape)}>"  # without the values, which would have to be waited for
+
+    def __copy__(self) -> "DoubleArray":
+        return new(self._held.copy(), None)
+
+    def __deepcopy__(self, memo: dict) -> "DoubleArray":
+        return self.__copy__()
+
+    # what is refused
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("double: implicit conversion to a NumPy array; use .get()")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        raise TypeError(f"double: np.{func.__name__} was given an array of the device; take the function from its namespace")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "shape":
+            self._held.shape = value
+        elif name in ("_held", "_base"):
+            object.__setattr__(self, name, value)
+        else:
+            raise AttributeError(f"double: cannot set {name}")
+
+    # what waits
+    def get(self) -> np.ndarray:
+        """The values as a NumPy array: a copy."""
+        waits("get()")
+        return self._held.copy()
+
+    def item(self) -> Any:
+        waits("item()")
+        return self._held.item()
+
+    def tolist(self) -> Any:
+        waits("tolist()")
+        return self._held.tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        waits("tobytes()")
+        return self._held.tobytes(order)
+
+    def __bool__(self) -> bool:
+        waits("bool()")
+        return bool(self._held)
+
+    def __float__(self) -> float:
+        waits("float()")
+        return float(self._held.item())
+
+    def __int__(self) -> int:
+        waits("int()")
+        return int(self._held.item())
+
+    def __complex__(self) -> complex:
+        waits("complex()")
+        return complex(self._held.item())
+
+    # elements
+    def __getitem__(self, index: Any) -> "DoubleArray":
+        plain, arrays = indices(index)
+        if any(a.dtype.kind == "b" for a in arrays):
+            waits("a boolean mask, whose result has as many elements as it has True")
+        if not arrays:
+            return dressed(self._held[(*plain, ...) if ... not in plain else plain], (self,))
+        return dressed(np.asarray(self._held[plain]).copy())
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        plain, arrays = indices(index)
+        if any(a.dtype.kind == "b" for a in arrays):
+            waits("writing through a boolean mask, which is counted first")
+        if arrays and type(value) is not DoubleArray:
+            waits("copy from the host (a number written at an array of indices)")
+        if isinstance(value, (list, tuple)):
+            raise TypeError("double: a list where an array of the device is expected")
+        self._held[plain] = bare(value, "setitem")
+
+    def scatter_add(self, index: Any, value: Any) -> None:
+        scatter("add", self, index, value)
+
+    def scatter_max(self, index: Any, value: Any) -> None:
+        scatter("maximum", self, index, value)
+
+    def scatter_min(self, index: Any, value: Any) -> None:
+        scatter("minimum", self, index, value)
+
+    def set(self, values: np.ndarray) -> None:
+        """Overwrite with the values of a NumPy array."""
+        waits("copy from the host")
+        self._held[...] = values
+
+    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> "DoubleArray":
+        return dressed(self._held.reshape(*[bare(n, "reshape") for n in shape], order=order, copy=copy), (self,))
+
+    def transpose(self, *axes: Any) -> "DoubleArray":
+        return dressed(self._held.transpose(*axes), (self,))
+
+    def reduced_view(self, dtype: Any = None) -> "DoubleArray":
+        return self
+
+
+def spoil(held: np.ndarray) -> np.ndarray:
+    """Fill memory that nobody has written to with what shows: NaN, or the lowest integer."""
+    if held.dtype.kind in "fc":
+        held.fill(np.nan)
+    elif held.dtype.kind in "iu":
+        held.fill(np.iinfo(held.dtype).max)
+    elif held.dtype.kind == "b":
+        held.fill(True)
+    return held
+
+
+def indices(index: Any) -> tuple[tuple, list]:
+    """An index as NumPy takes it, and the arrays in it."""
+    plain, arrays = [], []
+    for i in index if isinstance(index, tuple) else (index,):
+        if isinstance(i, (list, bool, np.bool_)):
+            waits("copy from the host (a list as an index)")
+            i = new(np.asarray(i), None)
+        i = bare(i, "index")
+        if isinstance(i, np.ndarray):
+            arrays.append(i)
+        plain.append(i)
+    return tuple(plain), arrays
+
+
+SCATTERED = {"add": "int32 float16 float32 float64 uint32 uint64", "subtract": "int32 uint32"}
+SCATTERED |= dict.fromkeys(("maximum", "minimum"), "int32 float32 float64 uint32 uint64")
+SCATTERED |= dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), "int32 int64 uint32 uint64")
+"""The dtypes for which CuPy has atomic operations, by ufunc."""
+
+
+def scatter(name: str, a: DoubleArray, index: Any, value: Any) -> None:
+    """``ufunc.at``: with an array of indices, in the dtypes that CuPy has it for."""
+    plain, arrays = indices(index)
+    if arrays:
+        if any(i.dtype.kind == "b" for i in arrays):
+            waits("writing through a boolean mask, which is counted first")
+        elif a.dtype.name not in SCATTERED[name].split():
+            raise TypeError(f"double: cupy.{name}.at supports {SCATTERED[name]}, not {a.dtype}")
+        if type(value) is not DoubleArray:
+            waits("copy from the host (a number written at an array of indices)")
+    getattr(np, name).at(a._held, plain, np.asarray(bare(value, f"{name}.at", True)).astype(a.dtype))
+
+
+# -- methods and operators --------------------------------------------------------------------------------------------
+WAITING = ("nonzero", "compress", "dump", "dumps", "tofile", "toDlpack")
+
+
+def checked(who: str, params: tuple[str, ...], args: tuple, kwargs: dict) -> None:
+    """Raise TypeError for arguments that the signature of CuPy does not have."""
+    names = [p.rstrip("=") for p in params]
+    if any(n.startswith("**") for n in names):
+        return
+    stars = [i for i, n in enumerate(names) if n.startswith("*")]
+    positional = names[: stars[0]] if stars else names
+    if len(args) > len(positional) and not any(len(names[i]) > 1 for i in stars):
+        raise TypeError(f"{who}: CuPy takes {len(positional)} positional arguments, got {len(args)}")
+    for k in kwargs:
+        if k not in names or k in positional[: len(args)]:
+            raise TypeError(f"{who}: CuPy's has no argument {k!r} (it has {', '.join(names)})")
+
+
+def _method(name: str, params: tuple[str, ...]) -> Any:
+    who = f"double: ndarray.{name}"
+
+    def method(self: DoubleArray, *args: Any, **kwargs: Any) -> Any:
+        checked(who, params, args, kwargs)
+        if name in WAITING:
+            waits(f"{name}()")
+        if name == "dot":
+            needs_library("a matrix product")
+        kwargs = {k: bare(v, who) for k, v in kwargs.items() if v is not None}
+        sources = (*([kwargs_out] if (kwargs_out := kwargs.get("out")) is not None else []), self)
+        return dressed(getattr(self._held, name)(*[bare(a, who, name == "clip") for a in args], **kwargs), sources)
+
+    method.__name__ = name
+    return method
+
+
+def _operator(name: str, swapped: bool, inplace: bool) -> Any:
+    word = {"div": "truediv"}.get(name, name)
+    special = f"__{'r' if swapped else 'i' if inplace else ''}{word}__"
+
+    def method(self: DoubleArray, other: Any) -> Any:
+        if not isinstance(other, (DoubleArray, bool, int, float, complex, np.ndarray, np.generic)):
+            return NotImplemented
+        if word == "matmul":
+            needs_library("a matrix product")
+        b = bare(other, f"double: {special}", True)
+        return dressed(getattr(self._held, special)(b), (self,)) if not inplace else _kept(self, getattr(self._held, special)(b))
+
+    method.__name__ = special
+    return method
+
+
+def _kept(a: DoubleArray, held: Any) -> DoubleArray:
+    if held is NotImplemented:
+        raise TypeError("double: this operand cannot be taken in place")
+    return a
+
+
+def _unary(special: str) -> Any:
+    return lambda self: dressed(getattr(self._held, special)(), (self,))
+
+
+for _name, _params in cupy_api.signatures(cupy_api.METHODS).items():
+    if not hasattr(DoubleArray, _name):
+        setattr(DoubleArray, _name, _method(_name, _params))
+for _special in cupy_api.SPECIAL.split():
+    _word = _special.strip("_")
+    if _special in ("__abs__", "__neg__", "__pos__", "__invert__"):
+        setattr(DoubleArray, _special, _unary(_special))
+    elif hasattr(np.ndarray, _special) and not hasattr(DoubleArray, _special) and "array" not in _word:
+        _swapped = _word[0] == "r" and _word[1:] in {s.strip("_") for s in cupy_api.SPECIAL.split()}
+        _inplace = _word[0] == "i" and _word != "invert"
+        if _word[_swapped or _inplace :] in "add sub mul truediv floordiv mod pow matmul divmod and or xor lshift rshift".split():
+            setattr(DoubleArray, _special, _operator(_word[_swapped or _inplace :], _swapped, _inplace))
+for _word in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(DoubleArray, f"__{_word}__", _operator(_word, False, False))
