@@ -26,8 +26,8 @@ def _one(kind: Any, dtype: Any) -> Any:
     return one
 
 
-def _seed(t: Any, gradient: Any, who: str) -> Any:
-    """The gradient with which backward starts at ``t``, as a raw array or as the Tensor given."""
+def _seed(t: Any, gradient: Any, who: str) -> tuple[Any, Any]:
+    """The node of ``t`` and the gradient with which backward starts there, a raw array or the Tensor given."""
     if not isinstance(t, Tensor):
         raise DTypeError(f"{who}: expected a Tensor, got {type(t).__name__}")
     if t.node is None:
@@ -38,13 +38,13 @@ def _seed(t: Any, gradient: Any, who: str) -> Any:
         if t.data.size != 1:
             raise GraphError(f"{who} needs a scalar or an explicit gradient; output shape {t.shape}")
         kind: Any = type(t.data)
-        return _one(kind, t.dtype) if not t.data.ndim else namespace(kind).ones(t.shape, t.dtype)
+        return t.node, _one(kind, t.dtype) if not t.data.ndim else namespace(kind).ones(t.shape, t.dtype)
     g = gradient if isinstance(gradient, Tensor) else as_data(gradient)
     if tuple(g.shape) != t.shape:
         raise ShapeError(f"{who}: the gradient has shape {tuple(g.shape)}, the output {t.shape}")
     if g.dtype.kind == "c" != t.dtype.kind:
         raise DTypeError(f"{who}: the gradient is {g.dtype}, the output {t.dtype}")
-    return flipped(g if g.dtype == t.dtype else cast(g, t.dtype))
+    return t.node, flipped(g if g.dtype == t.dtype else cast(g, t.dtype))
 
 
 def _stop_at_nan(node: Node, g: Any) -> None:
@@ -87,13 +87,13 @@ def backward(
         GraphError: no graph, a freed graph, a non-scalar without gradient, or an array that was overwritten since it was saved.
         ShapeError: the gradient has another shape than its tensor.
     """
-    if isinstance(tensors, Tensor):
-        seeds = [(tensors.node, _seed(tensors, gradient, "backward"))]
+    if not isinstance(tensors, (list, tuple)):
+        seeds = [_seed(tensors, gradient, "backward")]
     else:
         gs = gradient if isinstance(gradient, (list, tuple)) else [gradient] * len(tensors)
         if len(gs) != len(tensors):
             raise GraphError(f"backward: {len(tensors)} tensors but {len(gs)} gradients")
-        seeds = [(t.node, _seed(t, g, "backward")) for t, g in zip(tensors, gs, strict=True)]
+        seeds = [_seed(t, g, "backward") for t, g in zip(tensors, gs, strict=True)]
         del gs
     if retain_graph is None:
         retain_graph = create_graph
@@ -148,7 +148,7 @@ def grad(
     if len(gs) != len(ys):
         raise GraphError(f"grad: {len(ys)} outputs but {len(gs)} grad_outputs")
     _require_nodes(xs, "grad: inputs")
-    seeds = [(y.node, _seed(y, g, "grad")) for y, g in zip(ys, gs, strict=True)]
+    seeds = [_seed(y, g, "grad") for y, g in zip(ys, gs, strict=True)]
     found: dict[Any, Any] = {}
     targets = frozenset([x.node for x in xs])
     _run(seeds, create_graph, retain_graph=create_graph if retain_graph is None else retain_graph, targets=targets, found=found)

@@ -30,7 +30,7 @@ def own(g: Any, held: int) -> Tensor:
 
 def _alone(g: Any, held: int) -> bool:
     """Whether nobody else can see a change of ``g``: by its reference count, and that of the array it is a whole view of."""
-    if not g.flags.writeable or _getrefcount(g) > held + 1:
+    if not getattr(g.flags, "writeable", True) or _getrefcount(g) > held + 1:
         return False
     base = getattr(g, "base", g)
     if base is None:

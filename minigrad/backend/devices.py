@@ -18,7 +18,7 @@ class Device:
     index: int = 0
 
     def __str__(self) -> str:
-        return self.type if self.type == "cpu" else f"{self.type}:{self.index}"
+        return f"{self.type}:{self.index}" if self.type == "cuda" else self.type
 
     def __repr__(self) -> str:
         return f"device({str(self)!r})"
@@ -31,6 +31,12 @@ class Device:
 
 
 CPU = Device("cpu")
+_others: dict[str, Any] = {}
+
+
+def register_device(name: str, put: Any) -> None:
+    """Let ``name`` be a device: arrays say it in their ``device``, and ``put`` copies a NumPy array there."""
+    _others[name] = put
 
 
 def device(name: Any) -> Device:
@@ -46,12 +52,14 @@ def device(name: Any) -> Device:
         return CPU
     if kind == "cuda" and (not index or index.isdigit()):
         return Device("cuda", int(index or 0))
+    if name in _others:
+        return Device(kind)
     raise DeviceError(f"device: expected 'cpu', 'cuda' or 'cuda:<index>', got {name!r}")
 
 
 def is_available(name: Any) -> bool:
     """Whether arrays can be put on this device here and now."""
-    if device(name).type == "cpu":
+    if device(name).type != "cuda":
         return True
     if importlib.util.find_spec("cupy") is None:
         return False
@@ -93,6 +101,8 @@ def to_device(a: Array, where: Any) -> Array:
         return a
     if target.type == "cpu":
         return a.get()
+    if target.type != "cuda":
+        return _others[target.type](a)
     if importlib.util.find_spec("cupy") is None:
         raise ImportError(f"to_device: {target} needs CuPy; pip install 'minigrad[cuda12]' or 'minigrad[cuda13]'")
     import cupy

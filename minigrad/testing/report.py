@@ -11,8 +11,18 @@ from .gradcheck import GradcheckError, _analytic, _differences, _leaves as _exac
 from .opdb import all_specs
 from .spec import OpSpec
 
-COVERED_ELSEWHERE: dict[str, str] = {"from_dlpack": "tests/test_protocols.py"}
-"""Public functions without a row, and the test file that covers them instead."""
+_DRAWS = """bernoulli categorical choice dropout_mask exponential gumbel laplace manual_seed multinomial normal permutation rand randint
+randn shuffle standard_normal uniform"""
+COVERED_ELSEWHERE: dict[str, str] = {
+    **{f"random.{name}": "tests/ops/test_random.py" for name in _DRAWS.split()},
+    "from_dlpack": "tests/test_protocols.py",
+    "tensor": "tests/autograd/test_tensor.py",
+    "to_device": "tests/test_array_api.py",
+    "nn.functional.flatten": "tests/nn/test_functional.py",
+    "nn.functional.one_hot": "tests/nn/test_functional.py",
+    "nn.functional.pad": "tests/nn/test_functional.py",
+}
+"""Public functions without a row, and the test file that covers them instead: a draw has no reference, a copy no formula."""
 
 
 def public_ops() -> dict[str, tuple[str, ...]]:
