@@ -56,6 +56,8 @@ class Op:
         self.kernels = Kernels(name, kernel)
         self.elementwise = elementwise
         self.view: Any = None
+        if "y" in names[1:]:
+            raise TypeError(f"{name}: no input or parameter may be called y, by which rules mean the output")
         wants = [() if r is None else parameters(r)[2 if whole else 1 :] for r in rules]
         for rule, want in zip(rules, wants, strict=True):
             for w in want:

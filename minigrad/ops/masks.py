@@ -45,7 +45,7 @@ def _gate(xp: Any) -> Any:
         flat, given, sign = y.reshape(-1), a.view(whole).reshape(-1), b.reshape(-1)
         for i in range(0, flat.size, _BLOCK):
             part = flat[i : i + _BLOCK]
-            part[...] = sign[i : i + _BLOCK] > 0
+            xp.greater(sign[i : i + _BLOCK], 0, out=part)
             xp.negative(part, part)
             xp.bitwise_and(part, given[i : i + _BLOCK], part)
         return y.view(a.dtype)

@@ -202,5 +202,15 @@ def directed(p: Any, g: Any, group: dict[str, Any], decay: bool = True) -> Any:
     return g
 
 
+def descend(p: Any, rate: float, g: Any, block: int = 1 << 16) -> None:
+    """``p -= rate * g``, a block at a time where memory allows it, so that the product needs no array of its own size."""
+    if p.size <= block or not (p.flags.c_contiguous and g.flags.c_contiguous):
+        p -= rate * g
+        return
+    here, slope = p.reshape(-1), g.reshape(-1)
+    for i in range(0, here.size, block):
+        here[i : i + block] -= rate * slope[i : i + block]
+
+
 Params = Iterable[Any]
 __all__ = ["Optimizer"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .optimizer import Optimizer, Params, directed
+from .optimizer import descend, directed, Optimizer, Params
 
 
 class SGD(Optimizer):
@@ -71,7 +71,7 @@ class SGD(Optimizer):
                 v *= mu
                 v += g if not group["dampening"] else (1 - group["dampening"]) * g
             g = g + mu * v if group["nesterov"] else v
-        p -= group["lr"] * g
+        descend(p, group["lr"], g)
 
 
 __all__ = ["SGD"]

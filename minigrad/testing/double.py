@@ -89,7 +89,7 @@ def dressed(y: Any, sources: tuple = ()) -> Any:
                 if s._held is y:
                     return s
                 if root(s._held) is owner:
-                    return new(y, s._base or s)
+                    return new(y, s if s._base is None else s._base)
         return new(y, None)
     if isinstance(y, np.generic):
         return new(np.asarray(y), None)
@@ -375,7 +375,7 @@ for _special in cupy_api.SPECIAL.split():
     _word = _special.strip("_")
     if _special in ("__abs__", "__neg__", "__pos__", "__invert__"):
         setattr(DoubleArray, _special, _unary(_special))
-    elif hasattr(np.ndarray, _special) and not hasattr(DoubleArray, _special) and "array" not in _word:
+    elif hasattr(np.ndarray, _special) and _special not in vars(DoubleArray) and "array" not in _word:
         _swapped = _word[0] == "r" and _word[1:] in {s.strip("_") for s in cupy_api.SPECIAL.split()}
         _inplace = _word[0] == "i" and _word != "invert"
         if _word[_swapped or _inplace :] in "add sub mul truediv floordiv mod pow matmul divmod and or xor lshift rshift".split():

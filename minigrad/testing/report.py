@@ -17,10 +17,7 @@ COVERED_ELSEWHERE: dict[str, str] = {
     **{f"random.{name}": "tests/ops/test_random.py" for name in _DRAWS.split()},
     "from_dlpack": "tests/test_protocols.py",
     "tensor": "tests/autograd/test_tensor.py",
-    "to_device": "tests/test_array_api.py",
-    "nn.functional.flatten": "tests/nn/test_functional.py",
-    "nn.functional.one_hot": "tests/nn/test_functional.py",
-    "nn.functional.pad": "tests/nn/test_functional.py",
+    "to_device": "tests/ops/test_methods.py",
 }
 """Public functions without a row, and the test file that covers them instead: a draw has no reference, a copy no formula."""
 

@@ -24,6 +24,7 @@ def save_curve(path: Path, series: Mapping[str, Sequence[float]], x: str = "", y
     for name, values in series.items():
         axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
     axes.set(xlabel=x, ylabel=y)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     path = path.with_suffix(".png")
     figure.savefig(path, dpi=120)
