@@ -143,7 +143,8 @@ def _all(x: Any) -> Any:
 
 
 def _false(a: Any, b: Any) -> Any:
-    return wrap(np.asarray(False), None) if isinstance(a, Tensor) or isinstance(b, Tensor) else np.False_
+    t = a if isinstance(a, Tensor) else b
+    return wrap(namespace(type(t.data)).zeros((), "bool"), None) if isinstance(t, Tensor) else np.False_
 
 
 # -- choosing ---------------------------------------------------------------------------------------------------------

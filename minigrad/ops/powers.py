@@ -145,6 +145,8 @@ def float_power(a: Any, b: Any) -> Any:
 
 
 def _wide(x: Any) -> Any:
+    if type(x) in (bool, int, float, complex):
+        return x * 1.0
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         x = np.asarray(x)

@@ -204,12 +204,26 @@ def _cumulative(name: str, f: Any, start: int, x: Any, axis: Any, dtype: Any, in
 
 
 # -- running extremes and logarithms ----------------------------------------------------------------------------------
+def accumulated(f: Any, x: Any, axis: int) -> Any:
+    """``f.accumulate(x, axis)``; where the namespace has none, by doubling: each pass lets every place see twice as far back."""
+    try:
+        return f.accumulate(x, axis)
+    except NotImplementedError:  # CuPy has running sums and products only
+        pass
+    y, step, before = x, 1, (slice(None),) * axis
+    while step < x.shape[axis]:
+        longer = y.copy()
+        f(y[(*before, slice(step, None))], y[(*before, slice(None, -step))], out=longer[(*before, slice(step, None))])
+        y, step = longer, 2 * step
+    return y
+
+
 def _running(xp: Any, x: Any, axis: int, largest: bool) -> Any:
     """Where the running extreme was found: the latest of equal ones, the latest NaN after a NaN."""
-    y = (xp.maximum if largest else xp.minimum).accumulate(x, axis)
+    y = accumulated(xp.maximum if largest else xp.minimum, x, axis)
     n = x.shape[axis]
     place = xp.arange(n).reshape((n,) + (1,) * (x.ndim - axis - 1))
-    return xp.maximum.accumulate(xp.where((x == y) | (x != x), place, 0), axis)
+    return accumulated(xp.maximum, xp.where((x == y) | (x != x), place, 0), axis)
 
 
 _RUNNING = general(_running, inputs=1, name="running")
@@ -241,7 +255,7 @@ def _extreme(name: str, x: Any, axis: Any, largest: bool, other: dict) -> tuple[
 
 
 def _logcumsumexp(xp: Any, x: Any, axis: int) -> Any:
-    return narrowed(xp.logaddexp.accumulate(widened(x), axis), x.dtype)
+    return narrowed(accumulated(xp.logaddexp, widened(x), axis), x.dtype)
 
 
 def _logcumsumexp_rule(g: Any, y: Any, x: Any, axis: int) -> Any:

@@ -112,7 +112,8 @@ def _quantile_places(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
     order = xp.argsort(x, -1)
     there = x == x
     m = there.sum(-1, keepdims=True)  # NaN is sorted last, so these are the first m
-    position = xp.asarray(q) * (xp.maximum(m, 1) - 1 if skip else n - 1)
+    last = xp.maximum(m, 1) - 1 if skip else xp.full_like(m, n - 1)
+    position = last * (q[0] if len(q) == 1 else xp.asarray(q))
     if method != "linear":
         rounded = {"lower": xp.floor, "higher": xp.ceil, "nearest": xp.rint}.get(method)
         position = (xp.floor(position) + xp.ceil(position)) / 2 if rounded is None else rounded(position)
@@ -121,7 +122,7 @@ def _quantile_places(xp: Any, x: Any, q: Any, method: str, skip: bool) -> Any:
     high = xp.ceil(position)
     if not skip:  # one NaN makes its slice NaN
         low, high = xp.where(m < n, n - 1, low), xp.where(m < n, n - 1, high)
-    low, high = (xp.take_along_axis(order, xp.broadcast_to(i, (*x.shape[:-1], q.size)).astype("int64"), -1) for i in (low, high))
+    low, high = (xp.take_along_axis(order, xp.broadcast_to(i, (*x.shape[:-1], len(q))).astype("int64"), -1) for i in (low, high))
     # one number alone is mixed half and half with itself, as 0 * inf would be NaN
     share = xp.where(low == high, 0.5, share).astype(x.dtype if is_inexact(x.dtype) else "float64")
     return low, high, share
@@ -154,7 +155,7 @@ def _quantile(name: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool,
     x, axis = ready(name, x, axis, other)
     if x.dtype.kind == "c":
         raise DTypeError(f"{name}: complex numbers have no order, got {x.dtype}")
-    qs = asarray(raw(q)).astype("float64")
+    qs = _shares(q)
     if method not in METHODS:
         raise ShapeError(f"{name}: method must be one of {', '.join(METHODS)}, got {method!r}")
     if not ((qs >= 0) & (qs <= 1)).all():
@@ -162,7 +163,7 @@ def _quantile(name: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool,
     lines, kept, _ = lined_up(x, axis)
     if not lines.shape[-1]:
         raise ShapeError(f"{name}: there are no numbers along axis {axis} of shape {tuple(x.shape)}")
-    low, high, share = apply(_PLACES, (constant(lines),), qs.reshape(-1), method, skip)
+    low, high, share = apply(_PLACES, (constant(lines),), tuple(qs.reshape(-1).tolist()), method, skip)
     y = take_along_axis(lines, low, -1)
     if method in ("linear", "midpoint"):
         y = y * (1 - share) + take_along_axis(lines, high, -1) * share
@@ -170,9 +171,14 @@ def _quantile(name: str, x: Any, q: Any, axis: Any, method: str, keepdims: bool,
     return reshape(moveaxis(y, -1, 0), (*qs.shape, *shape))
 
 
+def _shares(q: Any) -> Any:
+    """q on the host, where it decides which numbers are taken."""
+    return asarray(to_device(raw(q), "cpu") if is_array(raw(q)) else q).astype("float64")
+
+
 def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False, **other: Any) -> Any:
     """The q-th percentile over axis: ``quantile`` of q / 100."""
-    return _quantile("percentile", x, asarray(raw(q)) / 100, axis, method, keepdims, False, other)
+    return _quantile("percentile", x, _shares(q) / 100, axis, method, keepdims, False, other)
 
 
 def median(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:

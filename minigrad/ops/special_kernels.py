@@ -42,7 +42,8 @@ def computed(kernel: Callable, single: bool = False) -> Callable:
                 dtype = np.dtype("float64")
             wide = dtype if dtype.name == "float64" else np.dtype("float32" if single else "float64")
             with np.errstate(all="ignore"):
-                y = kernel(xp, *[xp.asarray(x, dtype=wide) for x in operands])
+                # a number is filled in rather than converted, which on a GPU would be a copy from the host
+                y = kernel(xp, *[xp.asarray(x, dtype=wide) if hasattr(x, "dtype") else xp.full((), x, wide) for x in operands])
                 return y if y.dtype == dtype else y.astype(dtype)
 
         return run

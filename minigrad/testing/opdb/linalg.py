@@ -106,7 +106,7 @@ def _power(x: Any, n: int) -> Any:
 def positive(x: Any) -> Any:
     """A positive definite matrix, of any x, by differentiable ops."""
     mg = _mg()
-    return mg.add(mg.matmul(x, mg.matrix_transpose(x)), np.eye(x.shape[-1], dtype=x.dtype))
+    return mg.add(mg.matmul(x, mg.matrix_transpose(x)), namespace(type(raw(x))).eye(x.shape[-1], dtype=x.dtype))
 
 
 def symmetric(x: Any) -> Any:
