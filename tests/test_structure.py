@@ -88,7 +88,21 @@ def test_cupy_is_named_by_the_backend_alone():
 
 
 def test_public_names_exist():
-    for module in (mg, mg.autograd, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.data, mg.viz, mg.testing, mg.io):
+    for module in (
+        mg,
+        mg.autograd,
+        mg.linalg,
+        mg.fft,
+        mg.special,
+        mg.random,
+        mg.nn,
+        mg.nn.functional,
+        mg.optim,
+        mg.data,
+        mg.viz,
+        mg.testing,
+        mg.io,
+    ):
         for name in module.__all__:
             assert getattr(module, name, None) is not None, f"{module.__name__}.{name}"
         assert len(set(module.__all__)) == len(module.__all__), module.__name__

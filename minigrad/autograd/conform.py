@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from .op import binary, unary, view
+from .forms import binary, unary, view
 
 
 def _sum_to(xp: Any) -> Any:
@@ -53,7 +53,9 @@ add: Any = binary(
     lambda g: g,
     lambda g: g,
 )
-sum_to: Any = view("sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to)
+sum_to: Any = view(
+    "sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to
+)
 spread: Any = view("spread", "x repeated until it has this shape: the gradient of a sum.", lambda g, shape: sum_to(g, shape), _spread)
 broadcast_to: Any = view(
     "broadcast_to",

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from . import node as graph
+from .arguments import shown
 from .conform import cast, sum_to
 from .leaves import deposit, flipped, own
 from .node import Node
-from .op import OUTPUT, as_it_was, part, shown
+from .op import OUTPUT, as_it_was, part
 from .tensor import Tensor, raw, wrap
 
 _born = operator.attrgetter("order")

@@ -11,9 +11,10 @@ from typing import Any
 from ..backend.arrays import Array, holder
 from ..errors import DTypeError, GraphError, ShapeError
 from .conform import cast
+from .forms import apply, general
 from .mode import recording
 from .node import Node, arrays_in, needed, stamp
-from .op import apply, general, record
+from .op import record
 from .tensor import Tensor, raw
 
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}

@@ -29,9 +29,7 @@ def namespace(kind: type) -> Any:
             return np  # not noted: what is noted counts as an array, and a number is none
         found = sys.modules.get(root)
         if not hasattr(found, "ufunc"):
-            raise DTypeError(
-                f"expected an array, a Tensor or a number, got {kind.__module__}.{kind.__qualname__}"
-            )
+            raise DTypeError(f"expected an array, a Tensor or a number, got {kind.__module__}.{kind.__qualname__}")
         _namespaces[kind] = found
     return found
 

@@ -6,7 +6,8 @@ Here are the smooth ones and those that join channels; those with a kink are in 
 import math
 from typing import Any
 
-from ..autograd.op import apply, general, normal_axis, operand, unary, unexpected
+from ..autograd.arguments import normal_axis, operand, unexpected
+from ..autograd.forms import apply, general, unary
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from . import rectifiers

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from ..autograd.op import apply
+from ..autograd.forms import apply
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend.arrays import namespace
 from ..errors import ShapeError

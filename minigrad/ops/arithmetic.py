@@ -6,7 +6,7 @@ Rules use operators where they can: ``g * b`` is the same line on arrays and on 
 from typing import Any
 
 from ..autograd.conform import add, conj
-from ..autograd.op import apply, binary, general, unary
+from ..autograd.forms import apply, binary, general, unary
 from . import powers, rounding
 from .masks import masked, nowhere
 from .powers import *  # noqa: F403 (gathered here)

@@ -6,7 +6,8 @@ Averaging over windows and spreading over them are linear, and each is the deriv
 from math import prod
 from typing import Any
 
-from ..autograd.op import Op, apply, general
+from ..autograd.forms import apply, general
+from ..autograd.op import Op
 from ..backend import working_dtype
 from ..errors import DTypeError
 from .arithmetic import power

@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from ..autograd.op import apply, general, unexpected
+from ..autograd.arguments import unexpected
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor, raw
 from ..backend import is_inexact
 from ..backend.arrays import asarray, is_array

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..autograd.op import apply, general, normal_axis
+from ..autograd.arguments import normal_axis
+from ..autograd.forms import apply, general
 from ..backend.arrays import asarray, is_array, namespace
 from ..errors import DTypeError, ShapeError
 from . import reduce

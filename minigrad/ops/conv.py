@@ -16,7 +16,8 @@ are kept for the backward pass, only x and w.
 from math import prod
 from typing import Any
 
-from ..autograd.op import apply, general, operand
+from ..autograd.arguments import operand
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor
 from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError

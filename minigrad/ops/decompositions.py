@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd import Tensor
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import raw, wrap
 from ..backend.arrays import namespace
 from ..errors import GraphError, ShapeError
@@ -265,17 +265,18 @@ def _pinv_rule(g: Any, y: Any, x: Any) -> Any:
 _pinv = general(lambda xp, x, rtol: xp.linalg.pinv(x, rtol), _pinv_rule, name="pinv")
 
 
-def _rtol(x: Any, rtol: float | None) -> float:
+def _rtol(x: Any, rtol: Any) -> Any:
     kind = x.dtype if x.dtype.kind in "fc" else np.float64
-    return float(np.finfo(kind).eps) * max(x.shape[-2:]) if rtol is None else rtol
+    return float(np.finfo(kind).eps) * max(x.shape[-2:]) if rtol is None else raw(rtol)
 
 
-def pinv(x: Any, rtol: float | None = None) -> Any:
+def pinv(x: Any, rtol: Any = None) -> Any:
     """Moore-Penrose pseudo-inverse.
 
     Shapes: x (..., m, n); y (..., n, m).
     Args:
-        rtol: singular values up to this part of the largest count as 0; default: max(m, n) times the rounding unit.
+        rtol: singular values up to this part of the largest count as 0; default: max(m, n) times the rounding unit. May be an array,
+            one for each matrix.
     Gradient: that of a change which keeps the rank; where the rank can change, y jumps.
     Source: G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
         separate" (1973), eq. 4.12.
@@ -288,12 +289,12 @@ def pinv(x: Any, rtol: float | None = None) -> Any:
     return apply(_pinv, (x,), _rtol(x, rtol))
 
 
-def matrix_rank(x: Any, rtol: float | None = None) -> Any:
+def matrix_rank(x: Any, rtol: Any = None) -> Any:
     """Number of singular values above ``rtol`` times the largest. No gradient.
 
     Shapes: x (..., m, n); y (...), integers.
     Args:
-        rtol: default: max(m, n) times the rounding unit.
+        rtol: default: max(m, n) times the rounding unit. May be an array, one for each matrix.
     Example:
         >>> import minigrad as mg
         >>> int(mg.linalg.matrix_rank(mg.tensor([[1.0, 2.0], [2.0, 4.0]])))
@@ -304,9 +305,10 @@ def matrix_rank(x: Any, rtol: float | None = None) -> Any:
     return _rank(x, namespace(type(a)).linalg.svd(a, compute_uv=False), rtol)
 
 
-def _rank(x: Any, s: Any, rtol: float | None) -> Any:
+def _rank(x: Any, s: Any, rtol: Any) -> Any:
     """How many of the singular values s of x count: a constant, a Tensor if x is one."""
-    rank = namespace(type(s)).asarray((s > s[..., :1] * _rtol(x, rtol)).sum(-1))
+    rtol = _rtol(x, rtol)
+    rank = namespace(type(s)).asarray((s > s[..., :1] * (rtol if np.ndim(rtol) == 0 else rtol[..., None])).sum(-1))
     return wrap(rank, None) if isinstance(x, Tensor) else rank
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from ..autograd import Tensor
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import raw, wrap
 from ..backend.arrays import namespace
 from ..errors import DTypeError, ShapeError

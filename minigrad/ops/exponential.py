@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..autograd.op import binary, unary
+from ..autograd.forms import binary, unary
 from .arithmetic import abs
 from .masks import masked
 

@@ -8,7 +8,8 @@ entries count twice on the way back.
 
 from typing import Any
 
-from ..autograd.op import apply, general, normal_axis
+from ..autograd.arguments import normal_axis
+from ..autograd.forms import apply, general
 from ..autograd.tensor import raw, wrap
 from ..backend import default_dtype
 from ..backend.arrays import asarray, namespace

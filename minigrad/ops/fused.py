@@ -3,7 +3,8 @@
 from math import prod
 from typing import Any
 
-from ..autograd.op import Op, apply, general
+from ..autograd.forms import apply, general
+from ..autograd.op import Op
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import generator, is_inexact, working_dtype
 from ..backend.arrays import namespace

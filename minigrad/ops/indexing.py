@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.arguments import unexpected
+from ..autograd.forms import apply, general, view
 from ..autograd.inplace import check_cast
-from ..autograd.op import apply, general, unexpected, view
 from ..autograd.tensor import as_data, raw, wrap
 from ..backend import default_dtype, is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
@@ -31,12 +32,35 @@ def add_at(xp: Any, out: Any, index: tuple, values: Any) -> None:
     """``out[index] += values`` in which duplicates add up. Floats add up in double precision, in a fixed order (NumPy)."""
     if distinct(index):
         out[index] += values
-    elif xp is not np or out.dtype.kind not in "fV" or (out.dtype.itemsize > 2 and 8 * math.prod(np.shape(values)) < out.size):
+    elif xp is not np:
+        _add_at_on_device(xp, out, index, values)
+    elif out.dtype.kind not in "fV" or (out.dtype.itemsize > 2 and 8 * math.prod(np.shape(values)) < out.size):
         xp.add.at(out, index, values)  # few values: not worth a pass over the whole of out
     else:
         places = np.arange(out.size).reshape(out.shape)[index]
         weights = np.broadcast_to(values, places.shape).astype(np.float64).reshape(-1)
         out += np.bincount(places.reshape(-1), weights, out.size).reshape(out.shape).astype(out.dtype)
+
+
+def _add_at_on_device(xp: Any, out: Any, index: tuple, values: Any) -> None:
+    """The same by atomic additions, which GPUs have for some dtypes: complex numbers go by parts, integers by those of 32 and 64 bits."""
+    values = on_device(xp, values, out.dtype)
+    if out.dtype.kind == "c":
+        for into, part in ((out.real, values.real), (out.imag, values.imag)):
+            xp.add.at(into, index, part)
+    elif out.dtype.name == "int64":
+        xp.add.at(out.view("uint64"), index, values.astype("int64", copy=False).view("uint64"))  # the same bits, modulo 2**64
+    elif out.dtype.kind in "biu" and out.dtype.itemsize < 4:
+        wide = out.astype("int32")
+        xp.add.at(wide, index, values)
+        out[...] = wide.astype(out.dtype)
+    else:
+        xp.add.at(out, index, values)
+
+
+def on_device(xp: Any, values: Any, dtype: Any) -> Any:
+    """A number filled into an array on the device: written at an array of indices, it would be copied from the host."""
+    return values if is_array(values) else xp.full((), values, dtype)
 
 
 def _placed(xp: Any, g: Any, into: tuple, index: tuple) -> Any:
@@ -51,7 +75,7 @@ def _placed(xp: Any, g: Any, into: tuple, index: tuple) -> Any:
 
 def _with_set(xp: Any, x: Any, values: Any, index: tuple) -> Any:
     out = xp.array(x)
-    out[index] = values
+    out[index] = values if xp is np else on_device(xp, values, out.dtype)
     return out
 
 

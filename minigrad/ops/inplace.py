@@ -11,9 +11,10 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd import node as graph
+from ..autograd.arguments import explained
 from ..autograd.inplace import check_cast, check_writable, overwrite, rebind
 from ..autograd.mode import recording
-from ..autograd.op import explained, record
+from ..autograd.op import record
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array
 from ..errors import GraphError, MinigradError, ShapeError

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.arguments import unexpected
+from ..autograd.forms import apply, general, view
 from ..autograd.inplace import check_cast
 from ..autograd.mode import paused, recording
 from ..autograd.node import Cell, Link, follow
-from ..autograd.op import Op, apply, general, unexpected, view
+from ..autograd.op import Op
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError

@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.op import Op, apply, explained, general, named, on_arrays, operand, settled
+from ..autograd.arguments import explained, operand, settled
+from ..autograd.forms import apply, general
+from ..autograd.op import Op, named, on_arrays
 from ..autograd.tensor import Tensor, raw, wrap
+from ..backend import namespace
 from ..errors import ShapeError
 from .masks import masked
 
@@ -190,7 +193,12 @@ left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
 gcd = constant("gcd", "The greatest common divisor of integers, broadcast; gcd(0, 0) is 0.")
 lcm = constant("lcm", "The least common multiple of integers, broadcast.")
 nextafter = constant("nextafter", "The next number of the dtype after a on the way to b, broadcast.")
-spacing = constant("spacing", "The distance from x to the next number of its dtype, away from 0.", inputs=1)
+spacing = constant(
+    "spacing",
+    "The distance from x to the next number of its dtype, away from 0.",
+    lambda xp: getattr(xp, "spacing", lambda x: xp.nextafter(x, xp.copysign(float("inf"), x)) - x),  # CuPy has none
+    inputs=1,
+)
 
 __all__ = [
     "allclose",

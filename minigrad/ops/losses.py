@@ -4,7 +4,8 @@ from math import prod
 from typing import Any
 
 from ..autograd.conform import cast
-from ..autograd.op import Op, apply, general
+from ..autograd.forms import apply, general
+from ..autograd.op import Op
 from ..autograd.tensor import Tensor, raw
 from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace

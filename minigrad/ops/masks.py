@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..autograd.op import binary, unary
+from ..autograd.forms import binary, unary
 
 _INTEGER = {2: "int16", 4: "int32", 8: "int64"}
 _BLOCK = 1 << 15

@@ -7,8 +7,9 @@ it is linear: it selects, and its gradient scatters back to where was selected. 
 from math import prod
 from typing import Any
 
+from ..autograd.forms import apply, general
 from ..autograd.mode import recording
-from ..autograd.op import Op, apply, general
+from ..autograd.op import Op
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend.arrays import namespace
 from ..errors import DTypeError

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd import Tensor
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import wrap
 from ..backend import Device, device_of
 from ..backend import device as as_device

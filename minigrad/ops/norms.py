@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from ..autograd.op import apply, general, normal_axis, unexpected
+from ..autograd.arguments import normal_axis, unexpected
+from ..autograd.forms import apply, general
 from ..errors import ShapeError
 from . import reduce
 from .arithmetic import conj

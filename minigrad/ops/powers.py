@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.conform import cast
-from ..autograd.op import binary, unary
+from ..autograd.forms import binary, unary
 from ..errors import DTypeError
 from .masks import nowhere
 

@@ -5,7 +5,8 @@ from math import prod
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.op import binary, normal_axis, unexpected
+from ..autograd.arguments import normal_axis, unexpected
+from ..autograd.forms import binary
 from ..errors import DTypeError, ShapeError
 from . import reduce
 from .arithmetic import conj, multiply

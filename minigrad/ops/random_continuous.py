@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.op import operand
+from ..autograd.arguments import operand
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import Generator, default_dtype, device_of, is_inexact, to_device, working_dtype
 from ..backend import generator as current_generator

@@ -5,7 +5,8 @@ Gradients there: relu, relu6, hardtanh, softshrink and hardshrink have 0; leaky_
 
 from typing import Any
 
-from ..autograd.op import apply, general, operand, unary
+from ..autograd.arguments import operand
+from ..autograd.forms import apply, general, unary
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import add, clip, divide, masked, minimum, multiply, subtract

@@ -4,8 +4,10 @@ import builtins
 import math
 from typing import Any
 
+from ..autograd.arguments import explained, normal_axis, settled, unexpected
 from ..autograd.conform import cast, spread
-from ..autograd.op import Op, explained, named, normal_axis, reduction, settled, unexpected
+from ..autograd.forms import reduction
+from ..autograd.op import Op, named
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import is_inexact
 from ..backend.arrays import asarray, is_array

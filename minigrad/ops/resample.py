@@ -8,7 +8,9 @@ from collections.abc import Callable
 from math import floor, prod
 from typing import Any
 
-from ..autograd.op import Op, apply, general, operand
+from ..autograd.arguments import operand
+from ..autograd.forms import apply, general
+from ..autograd.op import Op
 from ..autograd.tensor import Tensor
 from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.op import apply, binary, general, unary
+from ..autograd.forms import apply, binary, general, unary
 from .masks import nowhere
 
 

@@ -7,7 +7,7 @@ s[i] = b[i] + a[i] s[i-1], which divides by nothing and so is exact where x has 
 import math
 from typing import Any
 
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor
 from ..backend import is_inexact
 from ..errors import ShapeError

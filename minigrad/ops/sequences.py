@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..autograd.conform import broadcast_to, conj
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor
 from ..backend import result_type
 from ..backend.arrays import asarray, is_array

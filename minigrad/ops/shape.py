@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.arguments import normal_axis, unexpected
 from ..autograd.conform import broadcast_to as _broadcast
 from ..autograd.conform import cast, sum_to
-from ..autograd.op import normal_axis, unary, unexpected, view
+from ..autograd.forms import unary, view
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError

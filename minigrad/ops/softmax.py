@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from .exponential import exp
 from .reduce import narrowed, ready, sum, widened
 

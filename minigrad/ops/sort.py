@@ -5,9 +5,9 @@ Where numbers go is found on constants; the numbers themselves are then gathered
 
 from typing import Any
 
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor, raw
-from ..backend import is_inexact
+from ..backend import is_inexact, to_device
 from ..backend.arrays import asarray, is_array
 from ..errors import DTypeError, ShapeError
 from .indexing import take_along_axis

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..autograd.op import binary, unary
+from ..autograd.forms import binary, unary
 from .arithmetic import masked
 from .exponential import expm1, log
 from .special_kernels import computed, log_excess

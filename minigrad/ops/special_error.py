@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..autograd.op import unary
+from ..autograd.forms import unary
 from .exponential import exp
 from .special_kernels import computed, horner
 

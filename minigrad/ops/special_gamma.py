@@ -4,7 +4,8 @@ import math
 import operator
 from typing import Any
 
-from ..autograd.op import apply, binary, general, shown, unary
+from ..autograd.arguments import shown
+from ..autograd.forms import apply, binary, general, unary
 from ..errors import DTypeError, GraphError, IndexRangeError
 from .special_kernels import LOG_ROOT_TWO_PI, computed, from_integer, horner
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.op import binary
+from ..autograd.forms import binary
 from .exponential import log
 from .special_gamma import digamma, lgamma, lgamma_near, refused, stirling
 from .special_kernels import computed, horner, log_excess

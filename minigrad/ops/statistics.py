@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from ..autograd.conform import broadcast_to, conj
-from ..autograd.op import apply, general
+from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor
 from ..backend.arrays import asarray, is_array
 from ..errors import ShapeError

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..autograd.op import apply, binary, general, unary
+from ..autograd.forms import apply, binary, general, unary
 from .powers import hypot, sqrt
 
 # -- circular ---------------------------------------------------------------------------------------------------------

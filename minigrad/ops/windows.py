@@ -9,7 +9,7 @@ from itertools import product
 from math import ceil, floor, prod
 from typing import Any
 
-from ..autograd.op import operand
+from ..autograd.arguments import operand
 from ..autograd.tensor import Tensor
 from ..errors import DTypeError, ShapeError
 

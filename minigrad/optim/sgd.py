@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .optimizer import descend, directed, Optimizer, Params
+from .optimizer import Optimizer, Params, descend, directed
 
 
 class SGD(Optimizer):

@@ -27,11 +27,18 @@ class SynchronizationError(RuntimeError):
     """The host would have waited for the device where it must not."""
 
 
+SENDING = "copy from the host"
+
+
 @contextlib.contextmanager
-def no_sync(mode: str = "no_sync") -> Iterator[None]:
-    """Raise SynchronizationError at whatever makes the host wait for the device, or copies between them."""
-    before = getattr(_state, "mode", "")
-    _state.mode = mode
+def no_sync(sending: bool = False, mode: str = "no_sync()") -> Iterator[None]:
+    """Raise SynchronizationError at whatever makes the host wait for the device, or copies between them.
+
+    Args:
+        sending: let copies to the device pass, which need not wait for it: of tables, or numbers drawn on the host.
+    """
+    before = _mode()
+    _state.mode = mode, sending
     try:
         yield
     finally:
@@ -40,19 +47,24 @@ def no_sync(mode: str = "no_sync") -> Iterator[None]:
 
 def capturing() -> Any:
     """``no_sync()``, and no call of a library that CuPy keeps out of CUDA graphs."""
-    return no_sync("capturing()")
+    return no_sync(mode="capturing()")
+
+
+def _mode() -> tuple[str, bool]:
+    return getattr(_state, "mode", ("", False))
 
 
 def waits(what: str) -> None:
     """Note that the host waits here, or raise."""
     counts[what] += 1
-    if getattr(_state, "mode", ""):
-        raise SynchronizationError(f"double: {what} inside {_state.mode}")
+    mode, sending = _mode()
+    if mode and not (sending and what.startswith(SENDING)):
+        raise SynchronizationError(f"double: {what} inside {mode}")
 
 
 def needs_library(what: str) -> None:
     """Note a call that cannot be part of a CUDA graph, or raise."""
-    if getattr(_state, "mode", "") == "capturing()":
+    if _mode()[0] == "capturing()":
         raise SynchronizationError(f"double: {what} cannot be captured in a CUDA graph by CuPy")
 
 
@@ -278,8 +290,8 @@ def indices(index: Any) -> tuple[tuple, list]:
     """An index as NumPy takes it, and the arrays in it."""
     plain, arrays = [], []
     for i in index if isinstance(index, tuple) else (index,):
-        if isinstance(i, (list, bool, np.bool_)):
-            waits("copy from the host (a list as an index)")
+        if isinstance(i, (list, bool, np.ndarray, np.bool_)):  # CuPy copies all of these to the device
+            waits("copy from the host (an index)")
             i = new(np.asarray(i), None)
         i = bare(i, "index")
         if isinstance(i, np.ndarray):
@@ -378,7 +390,22 @@ for _special in cupy_api.SPECIAL.split():
     elif hasattr(np.ndarray, _special) and _special not in vars(DoubleArray) and "array" not in _word:
         _swapped = _word[0] == "r" and _word[1:] in {s.strip("_") for s in cupy_api.SPECIAL.split()}
         _inplace = _word[0] == "i" and _word != "invert"
-        if _word[_swapped or _inplace :] in "add sub mul truediv floordiv mod pow matmul divmod and or xor lshift rshift".split():
+        if _word[_swapped or _inplace :] in [
+            "add",
+            "sub",
+            "mul",
+            "truediv",
+            "floordiv",
+            "mod",
+            "pow",
+            "matmul",
+            "divmod",
+            "and",
+            "or",
+            "xor",
+            "lshift",
+            "rshift",
+        ]:
             setattr(DoubleArray, _special, _operator(_word[_swapped or _inplace :], _swapped, _inplace))
 for _word in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(DoubleArray, f"__{_word}__", _operator(_word, False, False))

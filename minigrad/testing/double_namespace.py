@@ -11,22 +11,107 @@ from . import cupy_api
 from .double import DoubleArray, bare, checked, dressed, needs_library, new, scatter, spoil, upload, waits
 
 DATA_DEPENDENT = frozenset(
-    "nonzero flatnonzero argwhere extract compress unique unique_all unique_counts unique_inverse unique_values bincount trim_zeros "
-    "intersect1d setdiff1d setxor1d union1d histogram histogram2d histogramdd place put average choose ravel_multi_index delete "
-    "tril_indices tril_indices_from triu_indices triu_indices_from mask_indices unwrap real_if_close asarray_chkfinite nanargmax "
-    "nanargmin gradient vander unpackbits ediff1d array_equiv isin in1d asnumpy save savez".split()
+    [
+        "nonzero",
+        "flatnonzero",
+        "argwhere",
+        "extract",
+        "compress",
+        "unique",
+        "unique_all",
+        "unique_counts",
+        "unique_inverse",
+        "unique_values",
+        "bincount",
+        "trim_zeros",
+        "intersect1d",
+        "setdiff1d",
+        "setxor1d",
+        "union1d",
+        "histogram",
+        "histogram2d",
+        "histogramdd",
+        "place",
+        "put",
+        "average",
+        "choose",
+        "ravel_multi_index",
+        "delete",
+        "tril_indices",
+        "tril_indices_from",
+        "triu_indices",
+        "triu_indices_from",
+        "mask_indices",
+        "unwrap",
+        "real_if_close",
+        "asarray_chkfinite",
+        "nanargmax",
+        "nanargmin",
+        "gradient",
+        "vander",
+        "unpackbits",
+        "ediff1d",
+        "array_equiv",
+        "isin",
+        "in1d",
+        "asnumpy",
+        "save",
+        "savez",
+    ]
 ) - {"unwrap", "isin", "in1d", "unpackbits", "ediff1d", "vander", "gradient", "array_equiv", "delete"}
 """Functions that CuPy's own documentation or source says wait for the device."""
-LIBRARY = frozenset("matmul dot vdot inner tensordot einsum outer kron convolve correlate".split()) - {"outer", "kron"}
+LIBRARY = frozenset(["matmul", "dot", "vdot", "inner", "tensordot", "einsum", "outer", "kron", "convolve", "correlate"]) - {"outer", "kron"}
 """Functions that end in cuBLAS, which CuPy refuses while a stream is captured; all of linalg and fft are beside them."""
-FROM_HOST = frozenset("asarray array asanyarray ascontiguousarray asfortranarray".split())
+FROM_HOST = frozenset(["asarray", "array", "asanyarray", "ascontiguousarray", "asfortranarray"])
 NUMBERS = frozenset(
-    "where full full_like arange linspace logspace eye identity tri zeros ones empty isscalar ndim shape size result_type can_cast "
-    "broadcast_shapes atleast_1d atleast_2d atleast_3d nan_to_num array_equal clip isdtype dtype finfo iinfo promote_types issubdtype "
-    "meshgrid indices unravel_index bartlett blackman hamming hanning kaiser fft.fftfreq fft.rfftfreq min_scalar_type common_type".split()
+    [
+        "where",
+        "full",
+        "full_like",
+        "arange",
+        "linspace",
+        "logspace",
+        "eye",
+        "identity",
+        "tri",
+        "zeros",
+        "ones",
+        "empty",
+        "isscalar",
+        "ndim",
+        "shape",
+        "size",
+        "result_type",
+        "can_cast",
+        "broadcast_shapes",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "nan_to_num",
+        "array_equal",
+        "clip",
+        "isdtype",
+        "dtype",
+        "finfo",
+        "iinfo",
+        "promote_types",
+        "issubdtype",
+        "meshgrid",
+        "indices",
+        "unravel_index",
+        "bartlett",
+        "blackman",
+        "hamming",
+        "hanning",
+        "kaiser",
+        "fft.fftfreq",
+        "fft.rfftfreq",
+        "min_scalar_type",
+        "common_type",
+    ]
 )
 """Functions whose first argument need not be an array of the device."""
-LISTS = frozenset("tup arrays arys array_list seq operands xi args".split())
+LISTS = frozenset(["tup", "arrays", "arys", "array_list", "seq", "operands", "xi", "args"])
 _FUNCTIONS = cupy_api.signatures(cupy_api.FUNCTIONS)
 _KNOWN = cupy_api.names()
 

@@ -88,9 +88,7 @@ def _analytic(f: Callable, xs: list, create_graph: bool = False) -> list[np.ndar
     return [np.stack(r) if r else np.zeros((0, n)) for r, n in zip(rows, sizes, strict=True)]
 
 
-def gradcheck(
-    f: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True
-) -> bool:
+def gradcheck(f: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True) -> bool:
     """Whether the gradients of ``f`` agree with central differences, entry by entry of the whole Jacobian.
 
     Args:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .checks import _closed, _leaves, tensors
-from .gradcheck import GradcheckError, _analytic, _differences, _leaves as _exact
+from .gradcheck import GradcheckError, _analytic, _differences
+from .gradcheck import _leaves as _exact
 from .opdb import all_specs
 from .spec import OpSpec
 

@@ -75,9 +75,8 @@ def test_set_grad_enabled_as_a_statement_and_as_a_block(x):
 
 
 def test_inference_mode_is_not_undone_inside(x):
-    with mg.inference_mode():
-        with mg.enable_grad():
-            assert not (x * 2).requires_grad
+    with mg.inference_mode(), mg.enable_grad():
+        assert not (x * 2).requires_grad
     assert (x * 2).requires_grad
     with mg.inference_mode(False):
         assert (x * 2).requires_grad

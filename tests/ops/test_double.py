@@ -21,11 +21,9 @@ CPU_ONLY: dict[str, str] = {}
 
 def moved(x):
     """An argument with its arrays on the double."""
-    if isinstance(x, np.ndarray):
-        return put(x)
     if isinstance(x, (tuple, list)):
-        return type(x)([moved(v) for v in x]) if not hasattr(x, "_fields") else x
-    return x
+        return type(x)([moved(v) for v in x])
+    return put(x) if isinstance(x, np.ndarray) else x
 
 
 def leaves(x, kinds="fc"):

@@ -197,19 +197,19 @@ SPECS = [
     ),
     OpSpec(
         "select",
-        lambda a, b: np.select([MASK, I == 0], [a, b], 1.5),
-        [S((2, 3), (3,))],
-        op=lambda a, b: _select(a, b),
+        lambda m, n, a, b: np.select([m, n], [a, b], 1.5),
+        [S(MASK, I == 0, (2, 3), (3,))],
+        op=lambda m, n, *choices: ops.select([m, n], choices, 1.5),
         empty="skip",
-        errors=[((None, None), {}, ShapeError, ("select", "2 and 1"))],
+        errors=[((MASK, I == 0, X), {}, ShapeError, ("select", "2 and 1"))],
     ),
     OpSpec(
         "choose",
-        lambda a, b: np.choose(I % 2, [a, b]),
-        [S((2, 3), (3,)), S((2, 3), (2, 3))],
-        op=lambda a, b: ops.choose(I % 2 if a is not None else I, [a, b]),
+        lambda i, a, b: np.choose(i, [a, b]),
+        [S(I % 2, (2, 3), (3,)), S(I % 2, (2, 3), (2, 3))],
+        op=lambda i, a, b: ops.choose(i, [a, b]),
         empty="skip",
-        errors=[((None, None), {}, IndexRangeError, ("choose", "index 2", "(0, 1)"))],
+        errors=[((I, X, X), {}, IndexRangeError, ("choose", "index 2", "(0, 1)"))],
     ),
     OpSpec("nonzero", np.nonzero, [S(MASK), S(I)], order=0, errors=[((np.float64(1),), {}, ShapeError, "nonzero")]),
     OpSpec("argwhere", np.argwhere, [S(MASK), S(I)], order=0),
@@ -227,7 +227,3 @@ SPECS = [
         ],
     ),
 ]
-
-
-def _select(a, b):
-    return ops.select([MASK, I == 0], [a, b] if a is not None else [a], 1.5)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.tensor import raw
+from ...backend import namespace
 from ...errors import DTypeError, ShapeError
 from ..spec import OpSpec, S
 

@@ -1,0 +1,79 @@
+"""What ops take as arguments, and how they complain."""
+
+from typing import Any
+
+import numpy as np
+
+from ..backend.arrays import EXTENDED, asarray, is_array, namespace
+from ..backend.devices import device_of
+from ..errors import AxisError, DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
+
+ndarray = np.ndarray
+
+
+def operand(x: Any) -> Any:
+    """A constant operand as a kernel can take it: a Python number stays weak, lists become arrays."""
+    if isinstance(x, (bool, int, float, complex)) or is_array(x):
+        if type(x) is ndarray and x.dtype.kind not in "biufc" and x.dtype.name not in EXTENDED:
+            return asarray(x)
+        return x
+    return asarray(x)
+
+
+def settled(y: Any) -> Any:
+    """A kernel's result as an array: NumPy gives scalars where an array of no dimensions is meant."""
+    return np.asarray(y) if isinstance(y, np.generic) else y
+
+
+def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """``axis`` (None: all) as a tuple of axes counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    many = axis if isinstance(axis, (tuple, list)) else (axis,)
+    out = []
+    for i in many:
+        if isinstance(i, (bool, np.bool_)) or not hasattr(i, "__index__"):
+            raise DTypeError(f"{name}: axis must be an integer, got {i!r}")
+        k = i.__index__()
+        if not -ndim <= k < ndim:
+            raise AxisError(f"{name}: axis {k} is out of range for {ndim} dimensions (expected {-ndim} to {ndim - 1})")
+        out.append(k % ndim)
+    if len(set(out)) != len(out):
+        raise ShapeError(f"{name}: axis {axis!r} names an axis twice")
+    return tuple(out)
+
+
+def unexpected(name: str, other: dict) -> TypeError:
+    """The error for keywords that are not there, with the right word for PyTorch's."""
+    ours = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "input": "x", "other": "b"}
+    hints = [f"{k!r}" + (f" (use {ours[k]}=)" if k in ours else "") for k in other]
+    return TypeError(f"{name}: unexpected argument {', '.join(hints)}")
+
+
+def shown(x: Any) -> str:
+    """An operand in an error message: its dtype and shape, or itself if it is small."""
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return f"{x.dtype}{list(x.shape)}"
+    text = repr(x)
+    return text if len(text) < 60 else f"{type(x).__name__}"
+
+
+def explained(op: Any, error: Exception, operands: Any, params: tuple = ()) -> Exception:
+    """The error of a kernel as one of ours, with the op's name, what came, and what was expected."""
+    if isinstance(error, MinigradError):
+        return error
+    arrays = [a for a in operands if hasattr(a, "shape")]
+    came = ", ".join([shown(a) for a in (*operands, *params)])
+    spaces = {namespace(type(a)).__name__ for a in arrays}
+    if len(spaces) > 1 or len({str(device_of(a)) for a in arrays}) > 1:
+        places = " and ".join(sorted({str(device_of(a)) for a in arrays}))
+        return DeviceError(f"{op.name}: operands are on different devices, {places}; move one with .to(device)")
+    text = " ".join(str(error).split())
+    if "broadcast" in text or "mismatch" in text or ("size" in text and isinstance(error, ValueError)):
+        return ShapeError(f"{op.name}: shapes do not fit: got {came}; {text}")
+    kinds: list[tuple[type, type]] = [(IndexError, IndexRangeError), (np.linalg.LinAlgError, np.linalg.LinAlgError)]
+    kinds += [(ValueError, ShapeError), (TypeError, DTypeError)]
+    for theirs, ours in kinds:
+        if isinstance(error, theirs):
+            return ours(f"{op.name}: got {came}; {text}")
+    return type(error)(f"{op.name}: got {came}; {text}") if type(error).__module__ in ("builtins", "numpy.exceptions") else error
