@@ -26,6 +26,7 @@ FLOORS = {
     "demo": 8,
     "__main__": 9,
 }
+MODULES = (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.data, mg.viz, mg.testing, mg.io)
 OPTIONAL = ("cupy", "graphviz", "matplotlib", "torch", "mpi4py", "tqdm", "ml_dtypes", "scipy")
 
 
@@ -54,7 +55,7 @@ def targets(path):
         elif isinstance(node, ast.Import):
             for a in node.names:
                 if a.name.split(".")[0] == "minigrad":
-                    yield (a.name.split(".") + ["__init__"])[1], node.lineno, id(node) in inside
+                    yield [*a.name.split("."), "__init__"][1], node.lineno, id(node) in inside
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
@@ -88,21 +89,7 @@ def test_cupy_is_named_by_the_backend_alone():
 
 
 def test_public_names_exist():
-    for module in (
-        mg,
-        mg.autograd,
-        mg.linalg,
-        mg.fft,
-        mg.special,
-        mg.random,
-        mg.nn,
-        mg.nn.functional,
-        mg.optim,
-        mg.data,
-        mg.viz,
-        mg.testing,
-        mg.io,
-    ):
+    for module in (mg.autograd, *MODULES):
         for name in module.__all__:
             assert getattr(module, name, None) is not None, f"{module.__name__}.{name}"
         assert len(set(module.__all__)) == len(module.__all__), module.__name__
@@ -110,7 +97,7 @@ def test_public_names_exist():
 
 def test_every_public_function_has_a_docstring():
     bare = []
-    for module in (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.data, mg.viz, mg.testing, mg.io):
+    for module in MODULES:
         bare += [f"{module.__name__}.{n}" for n in module.__all__ if callable(getattr(module, n)) and not getattr(module, n).__doc__]
     assert not bare
 

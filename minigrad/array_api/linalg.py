@@ -2,31 +2,14 @@
 
 from typing import Any
 
-from ..ops.linalg import (
-    cholesky,
-    cross,
-    det,
-    diagonal,
-    eigh,
-    eigvalsh,
-    inv,
-    matmul,
-    matrix_norm,
-    matrix_power,
-    matrix_rank,
-    matrix_transpose,
-    outer,
-    pinv,
-    qr,
-    slogdet,
-    solve,
-    svdvals,
-    tensordot,
-    trace,
-    vecdot,
-    vector_norm,
-)
-from ..ops.linalg import svd as _svd
+from ..ops.contraction import tensordot
+from ..ops.decompositions import cholesky, eigh, eigvalsh, matrix_rank, pinv, qr, svdvals
+from ..ops.decompositions import svd as _svd
+from ..ops.equations import det, inv, matrix_power, slogdet, solve
+from ..ops.linalg import diagonal, trace
+from ..ops.norms import matrix_norm, vector_norm
+from ..ops.products import cross, matmul, outer, vecdot
+from ..ops.shape import matrix_transpose
 
 
 def svd(x: Any, /, *, full_matrices: bool = True) -> Any:

@@ -8,54 +8,38 @@ from .. import ops
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend.arrays import namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
-from ..ops.activation import (
-    celu,
-    crelu,
-    elu,
-    gelu,
-    glu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
-    logsigmoid,
-    maxout,
-    mish,
-    prelu,
-    relu,
-    relu6,
-    selu,
-    silu,
-    softplus,
-    softshrink,
-    softsign,
-    swiglu,
-    tanhshrink,
-    threshold,
-)
-from ..ops.arithmetic import minimum, square
-from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ..ops.exponential import sigmoid
-from ..ops.fused import dropout, embedding, linear
-from ..ops.indexing import take_along_axis
-from ..ops.losses import checked_labels, class_weights, cross_entropy, given, on_cpu, reduced, surprise
-from ..ops.pooling import (
+from ..ops.activation import crelu, gelu, glu, logsigmoid, maxout, mish, silu, softplus, softsign, swiglu, tanhshrink
+from ..ops.adaptive_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
     adaptive_max_pool2d,
     adaptive_max_pool3d,
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    lp_pool1d,
-    lp_pool2d,
-    lp_pool3d,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
+)
+from ..ops.arithmetic import minimum
+from ..ops.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.exponential import sigmoid
+from ..ops.fused import dropout, embedding, linear
+from ..ops.indexing import take_along_axis
+from ..ops.losses import checked_labels, class_weights, cross_entropy, given, on_cpu, reduced, surprise
+from ..ops.max_pooling import max_pool1d, max_pool2d, max_pool3d
+from ..ops.powers import square
+from ..ops.rectifiers import (
+    celu,
+    elu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    softshrink,
+    threshold,
 )
 from ..ops.resample import channel_shuffle, fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from ..ops.shape import reshape

@@ -13,8 +13,11 @@ from .joining import *
 from .listing import table
 from .logic import *
 from .nan import *
+from .powers import *
 from .products import *
+from .rectifiers import *
 from .reduce import *
+from .rounding import *
 from .scan import *
 from .sequences import *
 from .shape import *
@@ -28,7 +31,7 @@ from .methods import *  # operators and methods,  # isort: skip
 from .protocols import *  # and what makes NumPy's functions take Tensors  # isort: skip
 
 _families = """
-    activation arithmetic bins creation exponential indexing joining logic methods nan products
-    protocols reduce scan sequences shape softmax sort statistics trigonometric
+    activation arithmetic bins creation exponential indexing joining logic methods nan powers products
+    protocols rectifiers reduce rounding scan sequences shape softmax sort statistics trigonometric
     """
 __all__ = sorted({name for family in _families.split() for name in _sys.modules[f"{__name__}.{family}"].__all__})

@@ -10,12 +10,11 @@ from ..autograd.arguments import normal_axis, operand, unexpected
 from ..autograd.forms import apply, general, unary
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
-from . import rectifiers
-from .arithmetic import abs, multiply, square
+from .arithmetic import abs, multiply
 from .exponential import exp, expit, expm1, sigmoid  # noqa: F401 (expit is offered from here too)
 from .joining import concat
 from .logic import where
-from .rectifiers import *  # noqa: F403 (gathered here)
+from .powers import square
 from .rectifiers import relu
 from .reduce import max as largest
 from .shape import reshape
@@ -76,7 +75,7 @@ tanhshrink = unary(
 
 # -- x times a soft step ----------------------------------------------------------------------------------------------
 def _normal_cdf(x: Any) -> Any:
-    from .special import erfc  # special functions stand above; found at the first use
+    from .special_error import erfc
 
     return erfc(x * -math.sqrt(0.5)) * 0.5
 
@@ -251,5 +250,4 @@ __all__ = [
     "softsign",
     "swiglu",
     "tanhshrink",
-    *rectifiers.__all__,
 ]

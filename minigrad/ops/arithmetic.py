@@ -7,10 +7,7 @@ from typing import Any
 
 from ..autograd.conform import add, conj
 from ..autograd.forms import apply, binary, general, unary
-from . import powers, rounding
 from .masks import masked, nowhere
-from .powers import *  # noqa: F403 (gathered here)
-from .rounding import *  # noqa: F403
 
 # -- the four operations ----------------------------------------------------------------------------------------------
 subtract = binary(
@@ -302,6 +299,4 @@ __all__ = [
     "sign",
     "subtract",
     "true_divide",
-    *powers.__all__,
-    *rounding.__all__,
 ]

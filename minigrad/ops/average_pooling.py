@@ -10,8 +10,8 @@ from ..autograd.forms import apply, general
 from ..autograd.op import Op
 from ..backend import working_dtype
 from ..errors import DTypeError
-from .arithmetic import power
 from .logic import not_equal, where
+from .powers import power
 from .windows import Ints, Pairs, batched, overlap, pool_geometry, unbatched
 
 

@@ -138,7 +138,7 @@ def _spread(xp: Any, g: Any, ids: Any, rows: int, padding: int | None) -> Any:
     """The transpose of a lookup: each row of g added to the row that it came from."""
     out = xp.zeros((rows, g.shape[-1]), working_dtype(g.dtype))
     flat, ids = g.reshape((ids.size, g.shape[-1])), ids.reshape(-1)
-    if ids.size and hasattr(xp.add, "reduceat"):  # sort, then add runs: the same order of additions every time
+    if ids.size and on_cpu(ids):  # sort, then add runs: the same order of additions every time
         order = ids.argsort(kind="stable")
         ids = ids[order]
         starts = xp.concatenate([xp.zeros(1, "int64"), (ids[1:] != ids[:-1]).nonzero()[0] + 1])

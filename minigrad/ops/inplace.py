@@ -18,7 +18,7 @@ from ..autograd.op import record
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array
 from ..errors import GraphError, MinigradError, ShapeError
-from . import activation, arithmetic, exponential, indexing, logic, products, trigonometric
+from . import activation, arithmetic, exponential, indexing, logic, powers, products, rounding, trigonometric
 from .shape import broadcast_to, reshape, shape_of
 
 
@@ -189,9 +189,9 @@ OPERATORS: dict[str, tuple[Callable, str]] = {
     "sub": (arithmetic.subtract, "subtract"),
     "mul": (arithmetic.multiply, "multiply"),
     "truediv": (arithmetic.divide, "true_divide"),
-    "floordiv": (arithmetic.floor_divide, ""),
-    "mod": (arithmetic.remainder, ""),
-    "pow": (arithmetic.power, ""),
+    "floordiv": (rounding.floor_divide, ""),
+    "mod": (rounding.remainder, ""),
+    "pow": (powers.power, ""),
     "matmul": (products.matmul, ""),
     "and": (logic.bitwise_and, "bitwise_and"),
     "or": (logic.bitwise_or, "bitwise_or"),
@@ -210,13 +210,13 @@ METHODS: dict[str, tuple[Callable, str]] = {
     "neg": (arithmetic.negative, "negative"),
     "abs": (arithmetic.abs, ""),
     "reciprocal": (arithmetic.reciprocal, ""),
-    "square": (arithmetic.square, "square"),
-    "sqrt": (arithmetic.sqrt, "sqrt"),
-    "rsqrt": (arithmetic.rsqrt, ""),
-    "floor": (arithmetic.floor, ""),
-    "ceil": (arithmetic.ceil, ""),
-    "round": (arithmetic.round, ""),
-    "trunc": (arithmetic.trunc, ""),
+    "square": (powers.square, "square"),
+    "sqrt": (powers.sqrt, "sqrt"),
+    "rsqrt": (powers.rsqrt, ""),
+    "floor": (rounding.floor, ""),
+    "ceil": (rounding.ceil, ""),
+    "round": (rounding.round, ""),
+    "trunc": (rounding.trunc, ""),
     "sign": (arithmetic.sign, ""),
     "clip": (arithmetic.clip, ""),
     "clamp": (arithmetic.clip, ""),

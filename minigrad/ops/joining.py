@@ -500,7 +500,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
         value = np.asarray(raw(constant_values))
         if not isinstance(constant_values, int):
             check_cast(value.dtype, x.dtype, "pad")
-        return _pad(x, (widths, value.item() if value.ndim == 0 else value))
+        return _pad(x, (widths, value.tolist()))
     if mode not in MODES:
         raise ShapeError(f"pad: mode must be 'constant' or one of {', '.join(MODES)}, got {mode!r}")
     for axis, (before, after) in enumerate(widths):

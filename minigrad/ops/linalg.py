@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import reduce
+from .contraction import tensordot
 from .decompositions import (
     EighResult,
     LstsqResult,
@@ -20,7 +21,7 @@ from .decompositions import (
 )
 from .equations import SlogdetResult, det, inv, matrix_exp, matrix_power, slogdet, solve, solve_triangular
 from .norms import cond, matrix_norm, norm, vector_norm
-from .products import cross, matmul, multi_dot, outer, tensordot, vecdot
+from .products import cross, matmul, multi_dot, outer, vecdot
 from .shape import diagonal as _diagonal
 from .shape import matrix_transpose
 

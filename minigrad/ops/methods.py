@@ -13,9 +13,10 @@ from ..backend import Device, device_of
 from ..backend import device as as_device
 from ..backend import to_device as put
 from ..errors import ShapeError
-from .arithmetic import floor_divide, imag, real, remainder, round
+from .arithmetic import imag, real
 from .indexing import getitem
 from .logic import equal, not_equal
+from .rounding import floor_divide, remainder, round
 from .shape import astype, broadcast_to, permute_dims, reshape, swapaxes
 
 _T: Any = Tensor
@@ -185,7 +186,7 @@ def _one_by_one(f: Callable) -> Callable:
 
 def transpose(x: Any, *axes: Any) -> Any:
     """The axes in another order; without arguments, in reverse. (What PyTorch calls transpose is ``swapaxes``.)"""
-    many = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
+    many: Any = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
     if not many and (not axes or axes[0] is None):
         many = range(x.ndim)[::-1]
     if len(many) == 2 < x.ndim:

@@ -6,8 +6,8 @@ from typing import Any
 from ..autograd.conform import cast, conj
 from ..autograd.tensor import raw
 from ..backend import is_inexact
-from .arithmetic import sqrt
 from .logic import equal, isnan, logical_not, where
+from .powers import sqrt
 from .reduce import all, max, mean, min, prod, ready, sum
 
 

@@ -9,9 +9,9 @@ from ..autograd.arguments import operand
 from ..autograd.forms import apply, general, unary
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
-from .arithmetic import add, clip, divide, masked, minimum, multiply, subtract
+from .arithmetic import add, clip, divide, minimum, multiply, subtract
 from .logic import where
-from .masks import gated
+from .masks import gated, masked
 from .shape import reshape
 
 # -- rectifiers -------------------------------------------------------------------------------------------------------

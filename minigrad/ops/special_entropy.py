@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from ..autograd.forms import binary, unary
-from .arithmetic import masked
 from .exponential import expm1, log
+from .masks import masked
 from .special_kernels import computed, log_excess
 
 

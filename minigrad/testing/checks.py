@@ -163,9 +163,7 @@ def dtypes(spec: OpSpec) -> None:
             gs = grad(ys, _leaves(xs), [np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype) for y in ys], allow_unused=True)
             for g, x in zip(gs, _leaves(xs), strict=True):
                 if g is not None:
-                    assert g.shape == x.shape and g.dtype == x.dtype, (
-                        f"{spec.name}: gradient {g.shape} {g.dtype}, input {x.shape} {x.dtype}"
-                    )
+                    assert (g.shape, g.dtype) == (x.shape, x.dtype), f"{spec.name}: gradient {g.shape} {g.dtype}"
             if dtype == "float32":
                 close([g.numpy() for g in gs if g is not None], exact, 100 * spec.single, f"{spec.name} gradient in float32")
 

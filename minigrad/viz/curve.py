@@ -17,6 +17,7 @@ def save_curve(path: Path, series: Mapping[str, Sequence[float]], x: str = "", y
         return path
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 4), layout="constrained")  # not pyplot, which would choose a window system
     FigureCanvasAgg(figure)
@@ -24,7 +25,7 @@ def save_curve(path: Path, series: Mapping[str, Sequence[float]], x: str = "", y
     for name, values in series.items():
         axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
     axes.set(xlabel=x, ylabel=y)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     path = path.with_suffix(".png")
     figure.savefig(path, dpi=120)

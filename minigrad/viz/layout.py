@@ -4,6 +4,7 @@ Source: Sugiyama, Tagawa & Toda, "Methods for visual understanding of hierarchic
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .record import Record
 
@@ -73,7 +74,7 @@ def _order(rows: list[list], chains: list[list]) -> None:
     up: dict = {}
     down: dict = {}
     for chain in chains:
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             down.setdefault(a, []).append(b)
             up.setdefault(b, []).append(a)
     for sweep in range(4):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops import activation as act
+from minigrad.nn import functional as act
 
 INF, NAN = math.inf, math.nan
 ELEMENTWISE = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops.arithmetic import masked
+from minigrad.ops.masks import masked
 from minigrad.testing import gradcheck
 
 INF, NAN = math.inf, math.nan

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.autograd.op import general
-from minigrad.autograd.op import apply
+from minigrad.autograd.forms import general
+from minigrad.autograd.forms import apply
 from minigrad.autograd.tensor import wrap
 from minigrad.errors import DeviceError
 from minigrad.testing import cupy_api
@@ -51,7 +51,7 @@ def test_a_good_kernel_passes():
         lambda xp, x: xp.asarray([1.0, 2.0]) * x,
         lambda xp, x: x[[0, 1]],
     ],
-    ids="float int bool item tolist complex get contains mask nonzero where unique list index".split(),
+    ids=["float", "int", "bool", "item", "tolist", "complex", "get", "contains", "mask", "nonzero", "where", "unique", "list", "index"],
 )
 def test_waiting_is_caught(kernel):
     f = op(kernel)

@@ -134,7 +134,7 @@ def test_json_and_errors(tmp_path):
     assert len(data["nodes"]) == 6
     with pytest.raises(mg.errors.GraphError, match="nothing was recorded"):
         viz.graph(mg.tensor(1.0))
-    with pytest.raises(ValueError, match="one of .dot"):
+    with pytest.raises(ValueError, match=r"one of \.dot"):
         g.save(tmp_path / "g.bmp")
     with pytest.raises(ValueError, match="mode"):
         viz.graph(loss, mode="sideways")

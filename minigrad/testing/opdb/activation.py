@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ...errors import ShapeError
-from ...ops import activation
+from ...nn import functional as activation
 from ..spec import OpSpec, S
 
 

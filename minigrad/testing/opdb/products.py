@@ -39,7 +39,7 @@ def _cross(a: Any, b: Any, axis: int = -1) -> Any:
 
 
 def _multi_dot(*arrays: Any) -> Any:
-    from ...ops.linalg import multi_dot
+    from ...ops.products import multi_dot
 
     return multi_dot(list(arrays))
 
