@@ -136,6 +136,9 @@ CALLS = {
     "linalg.solve": (lambda a, b: np.linalg.solve(a, b), A[:, 1:], A[:, 1]),
     "fft.fft": (np.fft.fft, A),
     "fft.rfft": (lambda a: np.fft.rfft(a, axis=0), A),
+    "einsum optimize": (lambda a, b: np.einsum("ij,kj->ik", a, b, optimize=True), A, A),
+    "sort kind": (lambda a: np.sort(a, kind="stable"), A),
+    "fft.ifft": (lambda a: np.fft.ifft(a, 4, norm="ortho"), A),
     "diff": (lambda a: np.diff(a, axis=1), A),
     "nan_to_num": (np.nan_to_num, A),
     "real": (np.real, A),
@@ -204,6 +207,39 @@ def test_functions_that_minigrad_has_not():
         np.unwrap(x)
     np.testing.assert_array_equal(np.unwrap(x.detach()), np.unwrap(A))
     np.testing.assert_array_equal(np.frexp(x.detach())[0], np.frexp(A)[0])
+
+
+def test_defaults_are_numpys():
+    for t in (leaf(), mg.tensor(A)):
+        assert [v.shape for v in np.linalg.svd(t)] == [v.shape for v in np.linalg.svd(A)]
+        assert [v.shape for v in np.linalg.svd(t, full_matrices=False)] == [v.shape for v in np.linalg.svd(A, False)]
+    np.testing.assert_allclose(np.std(leaf()).item(), np.std(A))
+
+
+def test_no_write_behind_the_graphs_back():
+    t = mg.tensor(A)
+    for write in (
+        lambda: np.copyto(t, 0.0),
+        lambda: np.put(t, [0], 0.0),
+        lambda: np.put_along_axis(t, np.array([[0], [0]]), 0.0, 1),
+        lambda: np.fill_diagonal(t, 0.0),
+        lambda: np.place(t, A > 0, [0.0]),
+        lambda: np.putmask(t, A > 0, 0.0),
+    ):
+        with pytest.raises(TypeError, match=r"np\..*in place"):
+            write()
+    np.testing.assert_array_equal(t.numpy(), A)
+
+
+def test_order_is_not_ignored():
+    with pytest.raises(TypeError, match="order="):
+        np.reshape(leaf(), (3, 2), order="F")
+    np.testing.assert_array_equal(np.reshape(mg.tensor(A), (3, 2), order="F"), np.reshape(A, (3, 2), order="F"))
+
+
+def test_numbers_that_require_grad_are_not_taken_for_numbers():
+    with pytest.raises(TypeError, match=r"np.linspace.*detach"):
+        np.linspace(mg.tensor(0.0, requires_grad=True), 1.0, 3)
 
 
 def test_functions_without_a_gradient_take_any_tensor():

@@ -18,7 +18,7 @@ from ..backend.arrays import asarray, is_array
 from . import node as graph
 from .arguments import explained, normal_axis, operand, settled, unexpected
 from .mode import paused, recording
-from .node import Cell, Link, Node, follow, make_node
+from .node import Cell, Node, follow, make_link, make_node
 from .op import Op, named, on_arrays, parameters, picker, record
 from .tensor import Tensor, wrap
 
@@ -187,7 +187,7 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
         if node is None or (paused and not recording()):
             t = wrap(y, None)
             if shared:
-                t.link = Link(x, f, how)
+                t.link = make_link(x, f, how)
                 if node is None and (not paused or recording()):
                     follow(x, t)
             return t
@@ -195,11 +195,11 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
             return wrap(y, make_node(op, (node,), (None, None, a.shape, how, None), y.shape, y.dtype))
         link = x.link
         if link is None:
-            link = x.link = Link()
+            link = x.link = make_link()
         if link.writes is None:
             link.writes = Cell()
         t = wrap(y, make_node(op, (node,), (None, None, a.shape, how, link.writes), y.shape, y.dtype))
-        t.link = Link(x, f, how, link.writes)
+        t.link = make_link(x, f, how, link.writes)
         return t
 
     op.view = f

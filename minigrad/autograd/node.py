@@ -186,17 +186,30 @@ class Link:
 
     __slots__ = ("base", "f", "how", "name", "views", "writes")
 
-    def __init__(self, base: Any = None, f: Any = None, how: Any = None, writes: Cell | None = None):
-        self.base, self.f, self.how, self.writes = base, f, how, writes
-        self.name: str | None = None
-        self.views: list[Any] | None = None
+    base: Any
+    f: Any
+    how: Any
+    writes: Cell | None
+    name: str | None
+    views: list[Any] | None
+
+
+def make_link(base: Any = None, f: Any = None, how: Any = None, writes: Cell | None = None) -> Link:
+    """A link; a function for the same reason as ``make_node``."""
+    link = Link()
+    link.base = base
+    link.f = f
+    link.how = how
+    link.writes = writes
+    link.name = link.views = None
+    return link
 
 
 def follow(x: Any, t: Any) -> None:
     """Let the constant tensor ``x`` know its view ``t``: a recorded write to ``x`` must bring both into the graph."""
     link = x.link
     if link is None:
-        link = x.link = Link()
+        link = x.link = make_link()
     views = link.views
     if views is None:
         views = link.views = []

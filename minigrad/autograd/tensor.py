@@ -12,7 +12,7 @@ from ..backend import arrays, device_of, is_inexact, to_device
 from ..backend.arrays import Array
 from ..errors import DTypeError, GraphError
 from . import mode
-from .node import Handle, Link, Node, Watch, make_node, version
+from .node import Handle, Node, Watch, make_link, make_node, version
 
 _new = object.__new__
 
@@ -140,7 +140,7 @@ class Tensor:
     @name.setter
     def name(self, name: str | None) -> None:
         if self.link is None:
-            self.link = Link()
+            self.link = make_link()
         self.link.name = name
 
     @property

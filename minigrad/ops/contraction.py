@@ -11,8 +11,6 @@ from itertools import combinations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from ..autograd import Tensor
 from ..autograd.arguments import normal_axis
 from ..autograd.forms import apply, general
@@ -61,7 +59,7 @@ def contract(a: Any, la: Labels, b: Any, lb: Labels, lo: Labels) -> Any:
 
 def arraylike(x: Any) -> Any:
     """Tensors and arrays as they are, numbers and lists as arrays."""
-    return x if isinstance(x, Tensor) else asarray(x, None, namespace(type(x)) if is_array(x) else np)
+    return x if isinstance(x, Tensor) else asarray(x, None, namespace(type(x))) if is_array(x) else asarray(x)
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:

@@ -12,7 +12,7 @@ from ..autograd.arguments import unexpected
 from ..autograd.forms import apply, general, view
 from ..autograd.inplace import check_cast
 from ..autograd.mode import paused, recording
-from ..autograd.node import Cell, Link, follow
+from ..autograd.node import Cell, follow, make_link
 from ..autograd.op import Op
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
@@ -68,10 +68,10 @@ def _as_views(x: Any, pieces: tuple, places: list[tuple]) -> tuple:
     cell = None
     if pieces and pieces[0].node is not None:
         if x.link is None:
-            x.link = Link()
+            x.link = make_link()
         cell = x.link.writes = x.link.writes or Cell()
     for t, place in zip(pieces, places, strict=True):
-        t.link = Link(x, view_at, place, cell)
+        t.link = make_link(x, view_at, place, cell)
         if t.node is not None:
             t.node.saved += (cell,)
         elif x.node is None and (not paused or recording()):
@@ -446,7 +446,7 @@ def _inside(shape: tuple[int, ...], widths: tuple) -> tuple:
 def _pad_constant(xp: Any) -> Any:
     def kernel(x: Any, how: tuple) -> Any:
         widths, value = how
-        if not np.isscalar(value):
+        if isinstance(value, list):
             return xp.pad(x, widths, constant_values=value)
         y = xp.full([a + n + b for n, (a, b) in zip(x.shape, widths, strict=True)], value, x.dtype)
         y[_inside(x.shape, widths)] = x

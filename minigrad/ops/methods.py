@@ -177,6 +177,8 @@ def _one_by_one(f: Callable) -> Callable:
     """``f(x, integers)`` as a method that takes its integers one by one as well: ``x.reshape(2, 3)``, ``x.reshape((2, 3))``."""
 
     def method(x: Any, *integers: Any) -> Any:
+        if len(integers) == 1 and type(integers[0]) is tuple:
+            return f(x, integers[0])
         return f(x, integers[0] if len(integers) == 1 and not hasattr(integers[0], "__index__") else integers)
 
     method.__name__ = method.__qualname__ = f.__name__

@@ -44,6 +44,18 @@ NAMES = {
 KEYWORDS = {"ddof": "correction", "a_min": "min", "a_max": "max", "newshape": "shape"}
 """NumPy's names for arguments that minigrad calls otherwise."""
 
+DEFAULTS = {"svd": {"full_matrices": True}}
+"""NumPy's defaults where ours are others."""
+
+HARMLESS = ("kind", "optimize", "subok")
+"""Arguments that change how NumPy computes, but not what."""
+
+WRITES = "copyto fill_diagonal place put put_along_axis putmask"
+"""NumPy functions that write into their first argument, of which the graph would not learn."""
+
+CREATION = "geomspace linspace logspace"
+"""NumPy functions of numbers, for which ours have no gradient."""
+
 PLAIN = """
     allclose array_equal array_equiv array_repr array_str array2string can_cast common_type iscomplexobj isrealobj may_share_memory
     min_scalar_type ndim result_type save savetxt savez savez_compressed shape shares_memory size
@@ -131,11 +143,13 @@ def _array_function(self: Tensor, f: Callable, types: Any, args: tuple, kwargs: 
     shown = f"{f.__module__.replace('numpy', 'np')}.{name}"
     if name in PLAIN.split():
         return f(*_arrays(args), **_arrays(kwargs))
-    ours = _ours(f.__module__, name)
+    if name in WRITES.split():
+        raise _refused(shown, "writing in place is not supported", "assign to t[index], or use a function that gives a new tensor")
+    ours = None if name in CREATION.split() else _ours(f.__module__, name)
     if ours is None:
         return _on_arrays(shown, f, args, kwargs)
     try:
-        positional, named = _translated(shown, f, ours, args, kwargs)
+        positional, named = _translated(shown, f, ours, args, {k: v for k, v in kwargs.items() if k not in HARMLESS})
         return ours(*positional, **named)
     except DTypeError:  # an argument that our function does not take
         if _requires_grad([*args, *kwargs.values()]):
@@ -161,7 +175,7 @@ def _translated(name: str, theirs: Callable, ours: Callable, args: tuple, kwargs
     shared = {KEYWORDS.get(p.name, p.name) for p in their_own} & known.keys()
     positional: list[Any] = []
     named: dict[str, Any] = {}
-    given = dict(zip([p.name for p in their_own], args, strict=False)) | kwargs
+    given = DEFAULTS.get(theirs.__name__, {}) | dict(zip([p.name for p in their_own], args, strict=False)) | kwargs
     for i, p in enumerate(their_own):
         if p.name not in given:
             continue

@@ -4,8 +4,8 @@ from typing import Any
 
 from ..autograd.conform import broadcast_to, conj
 from ..autograd.forms import apply, general
-from ..autograd.tensor import Tensor
-from ..backend import result_type
+from ..autograd.tensor import Tensor, raw
+from ..backend import namespace, result_type
 from ..backend.arrays import asarray, is_array
 from ..errors import ShapeError
 from .arithmetic import multiply
@@ -47,7 +47,10 @@ def _end(x: Any, axis: int, end: Any) -> Any:
     if end is None:
         return None
     if not isinstance(end, Tensor) and not is_array(end):
-        end = asarray(end, None if isinstance(end, (list, tuple)) else result_type(x.dtype, end))
+        if isinstance(end, (list, tuple)):
+            end = asarray(end)
+        else:
+            end = namespace(type(raw(x))).full((), end, result_type(x.dtype, end))
     return end if end.ndim else broadcast_to(end, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
 
 

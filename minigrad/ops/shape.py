@@ -59,8 +59,9 @@ def reshape(x: Any, shape: Any) -> Any:
     """
     if type(shape) is not tuple:
         shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    if shape and min(shape) < -1:  # NumPy takes any negative length for -1
-        raise ShapeError(f"reshape: lengths must be positive, and one of them may be -1, got {shape} for x {shape_of(x)}")
+    for n in shape:
+        if n < -1:  # which NumPy takes for -1
+            raise ShapeError(f"reshape: lengths must be positive, and one of them may be -1, got {shape} for x {shape_of(x)}")
     return _reshape(x, shape)
 
 

@@ -140,7 +140,7 @@ def cotangent(n: int) -> list[float]:
 
 def _polygamma(xp: Any, x: Any, n: int) -> Any:
     def kernel(xp: Any, x: Any) -> Any:
-        y = math.factorial(n) * hurwitz(xp, float(n + 1), xp.abs(xp.where(x < 0, 1.0 - x, x)))
+        y = math.factorial(n) * hurwitz(xp, n + 1.0, xp.abs(xp.where(x < 0, 1.0 - x, x)))
         r = from_integer(xp, x)
         c = xp.where(r == 0, math.inf, 1.0 / xp.tan(math.pi * r))
         mirrored = -(math.pi ** (n + 1)) * horner(c, cotangent(n)) - y

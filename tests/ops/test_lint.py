@@ -14,7 +14,6 @@ OPS = sorted((ROOT / "ops").glob("*.py"))
 NUMPY = {
     "creation": "makes arrays on the CPU and sends them where they are wanted",
     "decompositions": "finfo",
-    "equations": "types",
     "indexing": "indices given as lists; NumPy's own way of adding at duplicates",
     "inplace": "values given as lists; tests whether two arrays share memory",
     "joining": "positions and widths given as lists, worked out on the CPU",
@@ -37,7 +36,6 @@ METADATA = {"dtype", "ndarray", "generic", "bool_", "integer", "floating", "finf
 READS = {
     ("equations", "_expm"): "squares as often as the norm asks for: a GPU waits, and it says so",
     ("special_gamma", "hurwitz"): "k counts the terms of a series",
-    ("special_gamma", "_polygamma"): "n is the order, a plain number",
 }
 """Calls of float() and the like in kernels or rules, on plain numbers or with a reason."""
 

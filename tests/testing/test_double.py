@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.autograd.forms import general
-from minigrad.autograd.forms import apply
+from minigrad.autograd.forms import apply, general
 from minigrad.autograd.tensor import wrap
 from minigrad.errors import DeviceError
 from minigrad.testing import cupy_api
