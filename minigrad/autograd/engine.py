@@ -55,21 +55,8 @@ def propagate(
     waiting: dict[int, Any] = {}
     crowded = 4096
     heap: list[int] = []
-
-    def deliver(parent: Node, d: Any, source: int) -> None:
-        """Add ``d`` to what waits for ``parent``, in place where the sum is an array that nobody else can hold."""
-        entry = waiting.get(parent.order)
-        if entry is None:
-            waiting[parent.order] = [parent, d, False, source]
-            heappush(heap, -parent.order)
-        elif entry[2]:
-            entry[1] += d
-        else:
-            entry[1] = entry[1] + d
-            entry[2] = not create_graph
-
-    for root, seed in seeds:
-        deliver(root, seed, sys.maxsize)  # younger than any write: what the caller holds must still be what the graph says
+    for root, seed in seeds:  # younger than any write: what the caller holds must still be what the graph says
+        _deliver(waiting, heap, create_graph, root, seed, sys.maxsize)
     del seeds, root, seed
     special = targets is not None or watch is not None
     limited = wanted is not None
@@ -113,7 +100,7 @@ def propagate(
         if create_graph:
             saved = as_tensors(node, saved)
         if op.rules is None:
-            _deliver_many(node, g, saved, wanted, waiting, deliver)
+            _deliver_many(waiting, heap, create_graph, node, g, saved, wanted)
             continue
         shape, dtype, elementwise = node.shape, node.dtype, op.elementwise
         parents = node.parents
@@ -131,10 +118,10 @@ def propagate(
                 d = rule(g, *need(saved))
             if not elementwise or parent.dtype is not dtype:
                 d = conformed(op, d, parent)
-            elif parent.shape != shape:
+            elif parent.shape is not shape and parent.shape != shape:
                 d = sum_to(d, parent.shape)
             order = parent.order
-            if order in waiting:  # deliver(), inlined: this is the inner loop of every backward pass
+            if order in waiting:  # _deliver(), written out: this is the inner loop of every backward pass
                 prior = waiting[order]
                 if prior[2]:
                     prior[1] += d
@@ -148,14 +135,27 @@ def propagate(
     return leaves
 
 
-def _deliver_many(node: Node, g: Any, saved: tuple, wanted: Any, waiting: dict, deliver: Callable) -> None:
+def _deliver(waiting: dict, heap: list, create_graph: bool, parent: Node, d: Any, source: int) -> None:
+    """Add ``d`` to what waits for ``parent``, in place where the sum is an array that nobody else can hold."""
+    entry = waiting.get(parent.order)
+    if entry is None:
+        waiting[parent.order] = [parent, d, False, source]
+        heappush(heap, -parent.order)
+    elif entry[2]:
+        entry[1] += d
+    else:
+        entry[1] = entry[1] + d
+        entry[2] = not create_graph
+
+
+def _deliver_many(waiting: dict, heap: list, create_graph: bool, node: Node, g: Any, saved: tuple, wanted: Any) -> None:
     """The step for a node whose op gives all gradients by one rule, or that is one output of a node with several."""
     op, parents = node.op, node.parents
     if op is OUTPUT:
         parent, index = parents[0], saved[2]
         entry = waiting.get(parent.order)
         if entry is None:
-            deliver(parent, [None] * len(parent.shape), node.order)
+            _deliver(waiting, heap, create_graph, parent, [None] * len(parent.shape), node.order)
             entry = waiting[parent.order]
         gs = entry[1]  # a list, so that a thousand outputs do not cost a thousand tuples of a thousand
         gs[index] = g if gs[index] is None else gs[index] + g
@@ -169,7 +169,7 @@ def _deliver_many(node: Node, g: Any, saved: tuple, wanted: Any, waiting: dict, 
         raise GraphError(f"{op.name}: its rule must return a tuple of {len(parents)} gradients, got {shown(ds)}")
     for parent, d, ask in zip(parents, ds, asked, strict=True):
         if ask and d is not None:
-            deliver(parent, conformed(op, d, parent), node.order)
+            _deliver(waiting, heap, create_graph, parent, conformed(op, d, parent), node.order)
 
 
 def _leading_to(targets: frozenset[Node], nodes: list[Node]) -> set[Node]:

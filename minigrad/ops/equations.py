@@ -136,7 +136,8 @@ def _triangular_rule(g: Any, wanted: tuple, y: Any, a: Any, upper: bool, unit_di
     if not wanted[0]:
         return None, b
     d = -(b @ transposed(y))
-    return (triu(d, int(unit_diagonal)) if upper else tril(d, -int(unit_diagonal))), b
+    off = 1 if unit_diagonal else 0
+    return (triu(d, off) if upper else tril(d, -off)), b
 
 
 _triangular = general(_substitution, whole=_triangular_rule, inputs=2, name="solve_triangular")

@@ -16,7 +16,7 @@ from ..autograd.inplace import check_cast, check_writable, overwrite, rebind
 from ..autograd.mode import recording
 from ..autograd.op import record
 from ..autograd.tensor import as_data, raw
-from ..backend import is_array
+from ..backend import is_array, namespace
 from ..errors import GraphError, MinigradError, ShapeError
 from . import activation, arithmetic, exponential, indexing, logic, powers, products, rounding, trigonometric
 from .shape import broadcast_to, reshape, shape_of
@@ -89,7 +89,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.link is not None and value.link.base is x and _same_memory(value.data, region.data):
             return  # x[i] += v has already written through the view x[i]
         since = graph.birth()
-        overwrite(region, broadcast_to(_fitted(v, region.shape, x.dtype), region.shape), "setitem", since)
+        overwrite(region, broadcast_to(_fitted(v, region.shape, x.data), region.shape), "setitem", since)
         return
     since = graph.birth()
     node = v.node if isinstance(v, Tensor) else None
@@ -98,7 +98,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     record_it = recording() and (x.node is not None or node is not None)
     try:
         if is_array(raw(v)):
-            v = _fitted(v, x.data[index].shape, x.dtype) if a.ndim > 1 else v
+            v = _fitted(v, x.data[index].shape, x.data) if a.ndim > 1 else v
         if record_it:  # the node is that of the out-of-place op, whose kernel need not run: nothing of x is saved
             made = record(indexing.SET, (x.node, v.node if isinstance(v, Tensor) else None), x.data, (x.data, raw(v)), (index,)).node
         x.data[index] = raw(v)
@@ -116,10 +116,10 @@ def _dtype_of(v: Any) -> Any:
     return np.dtype(bool) if isinstance(v, int) else v.dtype if hasattr(v, "dtype") else np.asarray(v).dtype
 
 
-def _fitted(v: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def _fitted(v: Any, shape: tuple[int, ...], like: Any) -> Any:
     """A value for a region of this shape: numbers as arrays, and without the leading axes of length 1 that the region lacks."""
     if not isinstance(v, Tensor) and not is_array(v):
-        return np.asarray(v, dtype=dtype)
+        return namespace(type(like)).full((), v, like.dtype)
     extra = len(shape_of(v)) - len(shape)
     if extra > 0 and v.shape[:extra] == (1,) * extra:
         return reshape(v, v.shape[extra:])

@@ -118,7 +118,7 @@ class OpSpec:
                 x = rng.normal(size=x) if domain is None else rng.uniform(domain[0], domain[1], size=x)
                 x = np.asarray(x)
                 if complex:
-                    x = x + 1j * rng.normal(size=x.shape)
+                    x = np.asarray(x + 1j * rng.normal(size=x.shape))
                 if self.prepare is not None:
                     x = self.prepare(x, i)
             inputs.append(x)

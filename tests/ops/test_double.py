@@ -9,8 +9,7 @@ from minigrad.autograd import Tensor, grad
 from minigrad.autograd.tensor import wrap
 from minigrad.errors import MinigradError
 from minigrad.testing.checks import close, outputs
-from minigrad.testing.double import DoubleArray, SynchronizationError, no_sync
-from minigrad.testing.double_namespace import put, register
+from minigrad.testing.double import DoubleArray, SynchronizationError, no_sync, put, register
 from minigrad.testing.opdb import all_specs
 
 register()
@@ -32,21 +31,18 @@ SYNCS = dict.fromkeys(
     ],
     SHAPE,
 ) | {
+    "getitem": "a boolean mask takes as many elements as it has True",
     "bincount": "as long as the largest entry",
     "histogram": "the range of the bins is the range of the values; CuPy reads it",
     "nn.functional.one_hot": "without num_classes, as wide as the largest entry",
     "repeat": "as long as the sum of the repeats, where they are an array",
     "linalg.matrix_exp": "squares as often as the norm asks for",
-    "quantile": "shares that are an array on the device are read, to be checked and to say what is taken",
-    "percentile": "as quantile",
-    "nanquantile": "as quantile",
 }
 """Ops that wait for the device by their nature, with the reason."""
 
 TABLE = "indices or weights made from shapes, or given as lists, are sent to the device"
 SENDS = {
     "delete": TABLE,
-    "getitem": TABLE,
     "insert": TABLE,
     "nn.functional.adaptive_max_pool1d": TABLE,
     "nn.functional.adaptive_max_pool2d": TABLE,
@@ -54,7 +50,10 @@ SENDS = {
     "nn.functional.dropout": "the generator draws on the host",
     "nn.functional.interpolate": TABLE,
     "nn.functional.pad": TABLE,
+    "nanquantile": TABLE,
     "pad": TABLE,
+    "percentile": TABLE,
+    "quantile": TABLE,
     "take": TABLE,
 }
 """Ops that read nothing, but copy something from the host to the device: correct, but not to be captured in a graph yet."""
@@ -89,16 +88,19 @@ def tensors(x):
     return type(x)([tensors(v) for v in x]) if isinstance(x, list) and x and isinstance(x[0], (np.ndarray, DoubleArray)) else x
 
 
-def run(f, inputs, kwargs, place):
-    """Outputs and first-order gradients, as arrays of their device."""
+def run(f, inputs, kwargs, place, order=1):
+    """Outputs, gradients and (order 2) gradients of the gradients, as arrays of their device."""
     xs = [tensors(x) for x in inputs]
     ys = outputs(f(*xs, **kwargs))
-    out = [y for y in ys if isinstance(y, Tensor) and y.requires_grad]
-    gs = []
-    if out and leaves(xs):
-        seeds = [place(np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype)) for y in out]
-        gs = grad(out, leaves(xs), seeds, allow_unused=True)
-    return [y.data if isinstance(y, Tensor) else y for y in ys], [g if g is None else g.data for g in gs]
+    out, found = [y for y in ys if isinstance(y, Tensor) and y.requires_grad], []
+    for k in range(order):
+        if not out or not leaves(xs):
+            break
+        seeds = [place(np.cos(np.arange(y.size) + k).reshape(y.shape).astype(y.dtype)) for y in out]
+        gs = grad(out, leaves(xs), seeds, allow_unused=True, create_graph=k + 1 < order)
+        found += [g if g is None else g.data for g in gs]
+        out = [g for g in gs if g is not None and g.requires_grad]
+    return [y.data if isinstance(y, Tensor) else y for y in ys], found
 
 
 def fetched(values):
@@ -110,34 +112,33 @@ def placed(inputs):
     return any(placed(x) if isinstance(x, (list, tuple)) else isinstance(x, DoubleArray) for x in inputs)
 
 
+TOLERANCES = {"float16": 4e-3, "float32": 2e-5, "float64": 1e-11}
+
+
 @pytest.mark.parametrize("spec", [s for s in all_specs() if s.name not in CPU_ONLY], ids=lambda s: s.name)
 def test_op_on_the_double(spec):
     f = spec.function()
-    for sample in spec.draw():
-        for dtype in ("float32", "float64"):
-            if dtype not in spec.dtypes:
-                continue
-            s = sample.cast(dtype)
-            want_y, want_g = run(f, s.inputs, s.kwargs, lambda a: a)
-            inputs, kwargs = moved(s.inputs), keywords(s.kwargs)
-            with contextlib.nullcontext() if spec.name in SYNCS else no_sync(sending=spec.name in SENDS):
-                got_y, got_g = run(f, inputs, kwargs, put)
-            for a, b in zip([*got_y, *got_g], [*want_y, *want_g], strict=True):
-                if isinstance(b, np.ndarray) and placed(inputs):
-                    assert isinstance(a, DoubleArray), f"{spec.name}: {type(a)} came out"
-                    assert a.dtype == b.dtype, f"{spec.name}: {a.dtype}, NumPy gives {b.dtype}"
-            tolerance = 1e-5 if dtype == "float32" else 1e-12
-            if spec.name != "empty":
-                close(fetched(got_y), fetched(want_y), tolerance, f"{spec.name} on the double")
-                close(fetched(got_g), fetched(want_g), tolerance, f"{spec.name} gradient on the double")
+    samples = [(sample.cast(dtype), dtype) for sample in spec.draw() for dtype in spec.dtypes]
+    samples += [(sample, "float64") for sample in (spec.draw(complex=True) if spec.complex else ())]
+    for s, dtype in samples:
+        order = min(spec.order, 1 if dtype == "float16" else 2)
+        want_y, want_g = run(f, s.inputs, s.kwargs, lambda a: a, order)
+        inputs, kwargs = moved(s.inputs), keywords(s.kwargs)
+        with contextlib.nullcontext() if spec.name in SYNCS else no_sync(sending=spec.name in SENDS):
+            got_y, got_g = run(f, inputs, kwargs, put, order)
+        for a, b in zip([*got_y, *got_g], [*want_y, *want_g], strict=True):
+            if isinstance(b, np.ndarray) and placed(inputs):
+                assert isinstance(a, DoubleArray), f"{spec.name}: {type(a)} came out"
+                assert a.dtype == b.dtype, f"{spec.name}: {a.dtype}, NumPy gives {b.dtype}"
+        if spec.name != "empty":
+            close(fetched(got_y), fetched(want_y), TOLERANCES[dtype], f"{spec.name} {dtype} on the double")
+            close(fetched(got_g), fetched(want_g), TOLERANCES[dtype], f"{spec.name} {dtype} gradient on the double")
 
 
-def test_exceptions_are_needed():
+@pytest.mark.parametrize("name", [*SYNCS, *SENDS])
+def test_exceptions_are_needed(name):
     """An op that no longer waits or sends is to be taken off the lists."""
-    names = {s.name for s in all_specs()}
-    assert set(SYNCS) | set(SENDS) | set(CPU_ONLY) <= names
-    for spec in all_specs():
-        if spec.name in SYNCS or spec.name in SENDS:
-            samples = [s.cast("float32") for s in spec.draw()]
-            with no_sync(sending=spec.name in SYNCS), pytest.raises((SynchronizationError, MinigradError)):
-                _ = [run(spec.function(), moved(s.inputs), keywords(s.kwargs), put) for s in samples]
+    spec = next(s for s in all_specs() if s.name == name)
+    samples = [s.cast("float32") for s in spec.draw()]
+    with no_sync(sending=name in SYNCS), pytest.raises((SynchronizationError, MinigradError)):
+        _ = [run(spec.function(), moved(s.inputs), keywords(s.kwargs), put) for s in samples]

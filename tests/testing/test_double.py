@@ -7,10 +7,8 @@ import minigrad as mg
 from minigrad.autograd.forms import apply, general
 from minigrad.autograd.tensor import wrap
 from minigrad.errors import DeviceError
-from minigrad.testing import cupy_api
-from minigrad.testing.double import DoubleArray, SynchronizationError, capturing, counts, no_sync
-from minigrad.testing.double_namespace import double as xp
-from minigrad.testing.double_namespace import put, register
+from minigrad.testing.double import DoubleArray, SynchronizationError, capturing, counts, cupy_api, no_sync, put, register
+from minigrad.testing.double import double as xp
 
 register()
 
@@ -105,7 +103,7 @@ def test_capturing_refuses_libraries():
     with no_sync():
         x @ x
         xp.linalg.inv(x)
-    for f in (lambda: x @ x, lambda: xp.matmul(x, x), lambda: x.dot(x), lambda: xp.linalg.inv(x), lambda: xp.fft.fft(x)):
+    for f in (lambda: x @ x, lambda: xp.matmul(x, x), lambda: x.dot(x), lambda: xp.linalg.inv(x)):
         with capturing(), pytest.raises(SynchronizationError, match="capture"):
             f()
 
@@ -159,7 +157,7 @@ def test_views_know_their_base():
 
 
 def test_the_device_has_a_name():
-    x = mg.tensor([1.0, 2.0]).to("double") if hasattr(mg.Tensor, "to") else tensor([1.0, 2.0])
+    x = mg.tensor([1.0, 2.0]).to(device="double")
     assert str(x.device) == "double"
     assert x.device == "double"
     assert x.numpy().tolist() == [1.0, 2.0]
@@ -186,5 +184,5 @@ def test_the_list_of_names():
     known = cupy_api.signatures(cupy_api.FUNCTIONS)
     assert known["sum"] == ("a", "axis=", "dtype=", "out=", "keepdims=")
     real = [n for n in cupy_api.ATTRIBUTES.split() if not hasattr(DoubleArray, n)]
-    assert real == ["cstruct", "data", "flat"]
+    assert real == ["cstruct", "flat"]
     assert all(hasattr(DoubleArray, n) for n in cupy_api.signatures(cupy_api.METHODS))

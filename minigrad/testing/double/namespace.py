@@ -1,4 +1,4 @@
-"""The namespace of the double device: CuPy's names with CuPy's signatures, computed by NumPy. See ``double.py``."""
+"""The namespace of the double device: CuPy's names with CuPy's signatures, computed by NumPy. See the package."""
 
 import inspect
 import types
@@ -6,110 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import arrays, devices
 from . import cupy_api
-from .double import DoubleArray, bare, checked, dressed, needs_library, new, scatter, spoil, upload, waits
+from .array import DoubleArray, bare, dressed, scatter, spoil
+from .methods import checked
+from .waiting import needs_library, waits
 
-DATA_DEPENDENT = frozenset(
-    [
-        "nonzero",
-        "flatnonzero",
-        "argwhere",
-        "extract",
-        "compress",
-        "unique",
-        "unique_all",
-        "unique_counts",
-        "unique_inverse",
-        "unique_values",
-        "bincount",
-        "trim_zeros",
-        "intersect1d",
-        "setdiff1d",
-        "setxor1d",
-        "union1d",
-        "histogram",
-        "histogram2d",
-        "histogramdd",
-        "place",
-        "put",
-        "average",
-        "choose",
-        "ravel_multi_index",
-        "delete",
-        "tril_indices",
-        "tril_indices_from",
-        "triu_indices",
-        "triu_indices_from",
-        "mask_indices",
-        "unwrap",
-        "real_if_close",
-        "asarray_chkfinite",
-        "nanargmax",
-        "nanargmin",
-        "gradient",
-        "vander",
-        "unpackbits",
-        "ediff1d",
-        "array_equiv",
-        "isin",
-        "in1d",
-        "asnumpy",
-        "save",
-        "savez",
-    ]
-) - {"unwrap", "isin", "in1d", "unpackbits", "ediff1d", "vander", "gradient", "array_equiv", "delete"}
-"""Functions that CuPy's own documentation or source says wait for the device."""
-LIBRARY = frozenset(["matmul", "dot", "vdot", "inner", "tensordot", "einsum", "outer", "kron", "convolve", "correlate"]) - {"outer", "kron"}
-"""Functions that end in cuBLAS, which CuPy refuses while a stream is captured; all of linalg and fft are beside them."""
-FROM_HOST = frozenset(["asarray", "array", "asanyarray", "ascontiguousarray", "asfortranarray"])
-NUMBERS = frozenset(
-    [
-        "where",
-        "full",
-        "full_like",
-        "arange",
-        "linspace",
-        "logspace",
-        "eye",
-        "identity",
-        "tri",
-        "zeros",
-        "ones",
-        "empty",
-        "isscalar",
-        "ndim",
-        "shape",
-        "size",
-        "result_type",
-        "can_cast",
-        "broadcast_shapes",
-        "atleast_1d",
-        "atleast_2d",
-        "atleast_3d",
-        "nan_to_num",
-        "array_equal",
-        "clip",
-        "isdtype",
-        "dtype",
-        "finfo",
-        "iinfo",
-        "promote_types",
-        "issubdtype",
-        "meshgrid",
-        "indices",
-        "unravel_index",
-        "bartlett",
-        "blackman",
-        "hamming",
-        "hanning",
-        "kaiser",
-        "fft.fftfreq",
-        "fft.rfftfreq",
-        "min_scalar_type",
-        "common_type",
-    ]
-)
+_WAITING = """
+argwhere asarray_chkfinite asnumpy average bincount choose compress delete extract flatnonzero histogram histogram2d histogramdd intersect1d
+mask_indices nanargmax nanargmin nonzero place put ravel_multi_index real_if_close save savez setdiff1d setxor1d trim_zeros tril_indices
+tril_indices_from triu_indices triu_indices_from union1d unique unique_all unique_counts unique_inverse unique_values
+"""
+WAITING = frozenset(_WAITING.split())
+"""Functions that wait for the device, as CuPy's documentation or source says."""
+LIBRARY = frozenset(["convolve", "correlate", "dot", "einsum", "inner", "matmul", "tensordot", "vdot"])
+"""Functions that end in cuBLAS, which CuPy refuses while a stream is captured; so is all of linalg."""
+FROM_HOST = frozenset(["array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray"])
+_UNPLACED = """
+arange array_equal atleast_1d atleast_2d atleast_3d bartlett blackman broadcast_shapes can_cast clip common_type empty eye fft.fftfreq
+fft.rfftfreq full full_like hamming hanning identity indices isdtype isscalar issubdtype kaiser linspace logspace meshgrid nan_to_num ndim
+ones promote_types result_type shape size tri unravel_index where zeros
+"""
+UNPLACED = frozenset(_UNPLACED.split())
 """Functions whose first argument need not be an array of the device."""
 LISTS = frozenset(["tup", "arrays", "arys", "array_list", "seq", "operands", "xi", "args"])
 _FUNCTIONS = cupy_api.signatures(cupy_api.FUNCTIONS)
@@ -140,11 +57,11 @@ def _function(name: str) -> Any:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         checked(who, params, args, kwargs)
-        if name in DATA_DEPENDENT or (name == "where" and len(args) == 1):
+        if name in WAITING or (name == "where" and len(args) == 1):
             waits(f"{name}()")
-        if name in LIBRARY or name.startswith(("linalg.", "fft.")):
+        if name in LIBRARY or name.startswith("linalg."):
             needs_library(f"{name}()")
-        if args and not listed and name not in NUMBERS and not isinstance(args[0], DoubleArray):
+        if args and not listed and name not in UNPLACED and not isinstance(args[0], DoubleArray):
             raise TypeError(f"{who}: CuPy expects an array of the device, got {type(args[0]).__name__}")
         if listed and (found := next((v for v in _flat(args) if not isinstance(v, (DoubleArray, str, int))), None)) is not None:
             raise TypeError(f"{who}: CuPy expects arrays of the device, got {type(found).__name__}")
@@ -152,7 +69,8 @@ def _function(name: str) -> Any:
         sources = tuple([v for v in (*_flat(args), *kwargs.values()) if isinstance(v, DoubleArray)])
         inputs = [bare(a, who, operand) for a in args]
         named = {k: bare(v, who) for k, v in kwargs.items()} | {moved[i]: inputs[i] for i in moved if i < len(inputs)}
-        y = compute(*[a for i, a in enumerate(inputs) if i not in moved], **named)
+        with np.errstate(all="ignore"):
+            y = compute(*[a for i, a in enumerate(inputs) if i not in moved], **named)
         if name in ("empty", "empty_like"):
             spoil(y)
         if name in ("array_equal", "allclose", "array_equiv"):
@@ -272,14 +190,3 @@ def _elementwise(name: str) -> Any:
 
 double: Any = Namespace("double")
 double.lib = Namespace("double.lib", "lib.")
-
-
-def register() -> None:
-    """Make the double known to the backend: as the namespace of its arrays, and as the device "double"."""
-    arrays.register_namespace(DoubleArray, double)
-    devices.register_device("double", upload)
-
-
-def put(x: np.ndarray) -> DoubleArray:
-    """A NumPy array on the double, without counting it as a copy from the host: for tests, before the measured part."""
-    return new(np.array(x), None)

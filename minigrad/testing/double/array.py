@@ -1,71 +1,12 @@
-"""A double of a GPU array library on the CPU, stricter than the real one, so that what would fail or wait there fails here.
+"""The array of the double: what is known of it at once, what must be waited for, its elements."""
 
-``DoubleArray`` holds a NumPy array out of reach; ``double`` is its namespace and has the names and signatures of CuPy alone. Every
-result is a DoubleArray, of no dimensions where NumPy gives a scalar. Nothing becomes a NumPy array by itself, nothing mixes with
-one, and NumPy scalars, which would widen float32, are refused. Inside ``no_sync()`` whatever would make the host wait for the device
-raises: reading a value, a shape that depends on values, a copy to or from the host. Inside ``capturing()`` so does what CuPy
-refuses while a CUDA graph is recorded: matrix products and decompositions.
-"""
-
-import contextlib
-import threading
-from collections import Counter
+import types
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from . import cupy_api
-
-Array = Any
-_state = threading.local()
-counts: Counter = Counter()
-"""How often each kind of waiting happened, for those who want to know rather than forbid."""
-
-
-class SynchronizationError(RuntimeError):
-    """The host would have waited for the device where it must not."""
-
-
-SENDING = "copy from the host"
-
-
-@contextlib.contextmanager
-def no_sync(sending: bool = False, mode: str = "no_sync()") -> Iterator[None]:
-    """Raise SynchronizationError at whatever makes the host wait for the device, or copies between them.
-
-    Args:
-        sending: let copies to the device pass, which need not wait for it: of tables, or numbers drawn on the host.
-    """
-    before = _mode()
-    _state.mode = mode, sending
-    try:
-        yield
-    finally:
-        _state.mode = before
-
-
-def capturing() -> Any:
-    """``no_sync()``, and no call of a library that CuPy keeps out of CUDA graphs."""
-    return no_sync(mode="capturing()")
-
-
-def _mode() -> tuple[str, bool]:
-    return getattr(_state, "mode", ("", False))
-
-
-def waits(what: str) -> None:
-    """Note that the host waits here, or raise."""
-    counts[what] += 1
-    mode, sending = _mode()
-    if mode and not (sending and what.startswith(SENDING)):
-        raise SynchronizationError(f"double: {what} inside {mode}")
-
-
-def needs_library(what: str) -> None:
-    """Note a call that cannot be part of a CUDA graph, or raise."""
-    if _mode()[0] == "capturing()":
-        raise SynchronizationError(f"double: {what} cannot be captured in a CUDA graph by CuPy")
+from .waiting import waits
 
 
 # -- in and out -------------------------------------------------------------------------------------------------------
@@ -122,6 +63,11 @@ def upload(x: np.ndarray) -> "DoubleArray":
     return new(np.array(x), None)
 
 
+def put(x: np.ndarray) -> "DoubleArray":
+    """A NumPy array on the double, without counting it as a copy from the host: for tests, before the part that is watched."""
+    return new(np.array(x), None)
+
+
 # -- the array --------------------------------------------------------------------------------------------------------
 class Flags:
     """The memory layout; as on the GPU, nothing is said of writing."""
@@ -163,6 +109,7 @@ class DoubleArray:
     base = property(lambda self: self._base)
     flags = property(Flags)
     device = property(lambda self: "double")
+    data = property(lambda self: types.SimpleNamespace(ptr=self._held.__array_interface__["data"][0]))
     T = property(lambda self: dressed(self._held.T, (self,)))
     mT = property(lambda self: dressed(self._held.mT, (self,)))
     real = property(lambda self: dressed(self._held.real, (self,)))
@@ -276,7 +223,7 @@ class DoubleArray:
 
 
 def spoil(held: np.ndarray) -> np.ndarray:
-    """Fill memory that nobody has written to with what shows: NaN, or the lowest integer."""
+    """Fill memory that nobody has written to with what shows: NaN, or the largest integer."""
     if held.dtype.kind in "fc":
         held.fill(np.nan)
     elif held.dtype.kind in "iu":
@@ -317,95 +264,3 @@ def scatter(name: str, a: DoubleArray, index: Any, value: Any) -> None:
         if type(value) is not DoubleArray:
             waits("copy from the host (a number written at an array of indices)")
     getattr(np, name).at(a._held, plain, np.asarray(bare(value, f"{name}.at", True)).astype(a.dtype))
-
-
-# -- methods and operators --------------------------------------------------------------------------------------------
-WAITING = ("nonzero", "compress", "dump", "dumps", "tofile", "toDlpack")
-
-
-def checked(who: str, params: tuple[str, ...], args: tuple, kwargs: dict) -> None:
-    """Raise TypeError for arguments that the signature of CuPy does not have."""
-    names = [p.rstrip("=") for p in params]
-    if any(n.startswith("**") for n in names):
-        return
-    stars = [i for i, n in enumerate(names) if n.startswith("*")]
-    positional = names[: stars[0]] if stars else names
-    if len(args) > len(positional) and not any(len(names[i]) > 1 for i in stars):
-        raise TypeError(f"{who}: CuPy takes {len(positional)} positional arguments, got {len(args)}")
-    for k in kwargs:
-        if k not in names or k in positional[: len(args)]:
-            raise TypeError(f"{who}: CuPy's has no argument {k!r} (it has {', '.join(names)})")
-
-
-def _method(name: str, params: tuple[str, ...]) -> Any:
-    who = f"double: ndarray.{name}"
-
-    def method(self: DoubleArray, *args: Any, **kwargs: Any) -> Any:
-        checked(who, params, args, kwargs)
-        if name in WAITING:
-            waits(f"{name}()")
-        if name == "dot":
-            needs_library("a matrix product")
-        kwargs = {k: bare(v, who) for k, v in kwargs.items() if v is not None}
-        sources = (*([kwargs_out] if (kwargs_out := kwargs.get("out")) is not None else []), self)
-        return dressed(getattr(self._held, name)(*[bare(a, who, name == "clip") for a in args], **kwargs), sources)
-
-    method.__name__ = name
-    return method
-
-
-def _operator(name: str, swapped: bool, inplace: bool) -> Any:
-    word = {"div": "truediv"}.get(name, name)
-    special = f"__{'r' if swapped else 'i' if inplace else ''}{word}__"
-
-    def method(self: DoubleArray, other: Any) -> Any:
-        if not isinstance(other, (DoubleArray, bool, int, float, complex, np.ndarray, np.generic)):
-            return NotImplemented
-        if word == "matmul":
-            needs_library("a matrix product")
-        b = bare(other, f"double: {special}", True)
-        return dressed(getattr(self._held, special)(b), (self,)) if not inplace else _kept(self, getattr(self._held, special)(b))
-
-    method.__name__ = special
-    return method
-
-
-def _kept(a: DoubleArray, held: Any) -> DoubleArray:
-    if held is NotImplemented:
-        raise TypeError("double: this operand cannot be taken in place")
-    return a
-
-
-def _unary(special: str) -> Any:
-    return lambda self: dressed(getattr(self._held, special)(), (self,))
-
-
-for _name, _params in cupy_api.signatures(cupy_api.METHODS).items():
-    if not hasattr(DoubleArray, _name):
-        setattr(DoubleArray, _name, _method(_name, _params))
-for _special in cupy_api.SPECIAL.split():
-    _word = _special.strip("_")
-    if _special in ("__abs__", "__neg__", "__pos__", "__invert__"):
-        setattr(DoubleArray, _special, _unary(_special))
-    elif hasattr(np.ndarray, _special) and _special not in vars(DoubleArray) and "array" not in _word:
-        _swapped = _word[0] == "r" and _word[1:] in {s.strip("_") for s in cupy_api.SPECIAL.split()}
-        _inplace = _word[0] == "i" and _word != "invert"
-        if _word[_swapped or _inplace :] in [
-            "add",
-            "sub",
-            "mul",
-            "truediv",
-            "floordiv",
-            "mod",
-            "pow",
-            "matmul",
-            "divmod",
-            "and",
-            "or",
-            "xor",
-            "lshift",
-            "rshift",
-        ]:
-            setattr(DoubleArray, _special, _operator(_word[_swapped or _inplace :], _swapped, _inplace))
-for _word in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(DoubleArray, f"__{_word}__", _operator(_word, False, False))
