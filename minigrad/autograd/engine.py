@@ -104,18 +104,11 @@ def propagate(
             continue
         shape, dtype, elementwise = node.shape, node.dtype, op.elementwise
         parents = node.parents
-        i = -1
-        for rule, need in op.rules:  # with a counter, as making a zip costs as much as an edge
-            i += 1
+        for i, rule, need in op.rules:  # each with its place, as making a zip costs as much as an edge
             parent = parents[i]
             if parent is None or (limited and parent not in wanted):  # type: ignore[operator]
                 continue
-            if need is None:
-                d = rule(g)
-            elif type(need) is int:
-                d = rule(g, saved[need])
-            else:
-                d = rule(g, *need(saved))
+            d = rule(g) if need is None else rule(g, saved[need])
             if not elementwise or parent.dtype is not dtype:
                 d = conformed(op, d, parent)
             elif parent.shape is not shape and parent.shape != shape:
@@ -162,9 +155,9 @@ def _deliver_many(waiting: dict, heap: list, create_graph: bool, node: Node, g: 
         return
     if type(g) is list:
         g = tuple(g)
-    rule, need = op.whole
+    rule, pick = op.whole
     asked = tuple([p is not None and (wanted is None or p in wanted) for p in parents])
-    ds = rule(g, asked, *(() if need is None else (saved[need],) if type(need) is int else need(saved)))
+    ds = rule(g, asked, *pick(saved))
     if type(ds) is not tuple or len(ds) != len(parents):
         raise GraphError(f"{op.name}: its rule must return a tuple of {len(parents)} gradients, got {shown(ds)}")
     for parent, d, ask in zip(parents, ds, asked, strict=True):

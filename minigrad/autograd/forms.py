@@ -103,7 +103,7 @@ def binary(
         node.op = op
         node.parents = (m, n)
         node.saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None) if keeps else NOTHING
-        node.shape = y.shape
+        node.shape = m.shape if m is not None and n is not None and m.shape is n.shape else y.shape
         node.dtype = y.dtype
         node.order = graph.birth()
         node.watch = None
@@ -124,15 +124,11 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
     """
     wants = parameters(rule)[1:]
     names = ("y", "x", "shape", "axis")
-    pick = picker([names.index(w) for w in wants])
+    pick = picker(tuple([names.index(w) for w in wants]))
 
     def opened(g: Any, y: Any, x: Any, shape: Any, axis: Any) -> Any:
         kept = tuple([1] * len(shape) if axis is None else [1 if i in axis else s for i, s in enumerate(shape)])
-        g = g.reshape(kept)
-        if pick is None:
-            return rule(g)
-        saved = (y if y is None else y.reshape(kept), x, shape, axis)
-        return rule(g, saved[pick]) if type(pick) is int else rule(g, *pick(saved))
+        return rule(g.reshape(kept), *pick((y if y is None else y.reshape(kept), x, shape, axis)))
 
     op = Op(name, names, (opened,), kernel=kernel, doc=doc)
     op.keep = tuple(n in wants or n in ("shape", "axis") for n in names)

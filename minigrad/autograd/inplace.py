@@ -127,7 +127,7 @@ def keep_old(node: Node | None, a: Array, since: int) -> None:
         if n is None or n.order < since or n in seen or type(n.saved) is not tuple:
             continue
         seen.add(n)
-        used = needed(n, len(n.saved))
+        used = needed(n)
         n.saved = tuple([_kept(v, owner, copies, used is None or i in used) for i, v in enumerate(n.saved)])
         stack += n.parents
 

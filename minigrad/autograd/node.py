@@ -130,7 +130,7 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
 
     ``youngest`` is the birth of the youngest node that used the output of ``node``.
     """
-    used = needed(node, len(saved))
+    used = needed(node)
     for i, value in enumerate(saved):
         for a in arrays_in(value) if used is None or i in used else ():
             known = writes.get(id(holder(a)))
@@ -147,14 +147,14 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
             )
 
 
-def needed(node: Node, n: int) -> set[int] | None:
-    """Which of the ``n`` things a node saved its rules will ask for, given which of its inputs want a gradient; None: any of them."""
+def needed(node: Node) -> set[int] | None:
+    """Which of the things that a node saved its rules will ask for, given which of its inputs want a gradient; None: any of them."""
     if node.op.rules is None:
         return None
     used: set[int] = set()
-    for parent, (_, need) in zip(node.parents, node.op.rules, strict=False):
-        if parent is not None and need is not None:
-            used.update((need,) if type(need) is int else need(range(n)))
+    for parent, need in zip(node.parents, node.op.needs, strict=False):
+        if parent is not None:
+            used.update(need)
     return used
 
 

@@ -20,7 +20,7 @@ class Op:
     the inputs that have no rule; they never become parents.
     """
 
-    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "rules", "view", "whole")
+    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "needs", "rules", "view", "whole")
 
     def __init__(
         self,
@@ -47,12 +47,10 @@ class Op:
                 if w not in names:
                     raise TypeError(f"{name}: rule {rule} asks for {w!r}; it can have {', '.join(names)}")
         self.keep = tuple(n in keep or any(n in w for w in wants) for n in names)
-        calls = tuple(
-            (no_gradient, None) if r is None else (r, picker([names.index(n) for n in want])) for r, want in zip(rules, wants, strict=True)
-        )
-        self.rules: Any = None if whole else calls
+        self.needs = tuple([tuple([names.index(n) for n in want]) for want in wants])
         self.constant = tuple([i for i, r in enumerate(rules) if r is None])
-        self.whole: Any = calls[0] if whole and calls else None
+        self.whole: Any = (rules[0], picker(self.needs[0])) if whole and rules else None
+        self.rules: Any = None if whole else tuple([(i, *called(r, n)) for i, (r, n) in enumerate(zip(rules, self.needs, strict=True)) if r])
 
     def again(self, error: Exception, kind: type, operands: tuple, params: tuple = ()) -> Any:
         """After a kernel failed: run the one for this array type, if it was not in the table yet; else raise its error, explained."""
@@ -67,20 +65,28 @@ class Op:
         return f"<op {self.name}>"
 
 
-def no_gradient(g: Any) -> Any:
-    """The rule of an input that has none: never called, as the engine has no parent to deliver to."""
-    raise TypeError("this input has no gradient rule")
-
-
 def parameters(f: Callable) -> tuple[str, ...]:
     """The names of a Python function's positional parameters."""
     code = f.__code__
     return code.co_varnames[: code.co_argcount]
 
 
-def picker(positions: list[int]) -> Any:
-    """None, one position, or a function that takes several positions out of a tuple: what the engine calls rules by."""
-    return None if not positions else positions[0] if len(positions) == 1 else itemgetter(*positions)
+def picker(positions: tuple[int, ...]) -> Callable:
+    """A function that takes these positions out of a tuple."""
+    return lambda saved: tuple([saved[i] for i in positions])
+
+
+EVERYTHING = slice(None)
+
+
+def called(rule: Callable, positions: tuple[int, ...]) -> tuple[Callable, Any]:
+    """A rule as the engine calls it: ``rule(g)`` with None, else ``rule(g, saved[index])``; most rules need one thing."""
+    if not positions:
+        return rule, None
+    if len(positions) == 1:
+        return rule, positions[0]
+    pick = itemgetter(*positions)
+    return lambda g, saved: rule(g, *pick(saved)), EVERYTHING
 
 
 registry: dict[str, Callable] = {}

@@ -15,6 +15,8 @@ from . import mode
 from .node import Handle, Node, Watch, make_link, make_node, version
 
 _new = object.__new__
+_shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+"""The shapes of leaves, each once: elementwise ops pass them on, and the engine sees sooner that two are one than that they are equal."""
 
 
 class Tensor:
@@ -95,7 +97,8 @@ class Tensor:
                 raise DTypeError(
                     f"requires_grad: only floating and complex tensors can require grad, got {self.data.dtype}; use astype('float32')"
                 )
-            self.node = make_node(None, (), (), self.data.shape, self.data.dtype)
+            shape = self.data.shape
+            self.node = make_node(None, (), (), _shapes.setdefault(shape, shape), self.data.dtype)
         elif not requires_grad and self.node is not None:
             if self.node.op is not None:
                 raise GraphError("requires_grad_(False): this tensor was computed; use detach() to get a constant")
