@@ -50,7 +50,9 @@ class Op:
         self.needs = tuple([tuple([names.index(n) for n in want]) for want in wants])
         self.constant = tuple([i for i, r in enumerate(rules) if r is None])
         self.whole: Any = (rules[0], picker(self.needs[0])) if whole and rules else None
-        self.rules: Any = None if whole else tuple([(i, *called(r, n)) for i, (r, n) in enumerate(zip(rules, self.needs, strict=True)) if r])
+        self.rules: Any = (
+            None if whole else tuple([(i, *called(r, n)) for i, (r, n) in enumerate(zip(rules, self.needs, strict=True)) if r])
+        )
 
     def again(self, error: Exception, kind: type, operands: tuple, params: tuple = ()) -> Any:
         """After a kernel failed: run the one for this array type, if it was not in the table yet; else raise its error, explained."""

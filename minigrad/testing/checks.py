@@ -168,6 +168,12 @@ def dtypes(spec: OpSpec) -> None:
                 close([g.numpy() for g in gs if g is not None], exact, 100 * spec.single, f"{spec.name} gradient in float32")
 
 
+def pulled(f: Any, i: int, g: Any, *saved: Any) -> Any:
+    """What the rule for input ``i`` of an op returns, before the engine conforms it; ``saved`` is the output, then the inputs."""
+    rule, need = next((rule, need) for place, rule, need in f.op.rules if place == i)
+    return rule(g) if need is None else rule(g, saved[need])
+
+
 def empties(spec: OpSpec) -> None:
     """Arrays of size 0: an empty result with empty gradients, or an error that says so."""
     if spec.empty == "skip":
