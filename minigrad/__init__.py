@@ -13,9 +13,9 @@ Tensor mathematics has the array API's names (``mg.exp``, ``mg.linalg.inv``), la
 
 import importlib
 from math import e, inf, nan, pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import autograd, backend, data, errors, io, nn, ops, optim
+from . import autograd, backend, errors, nn, ops, optim
 from .autograd import Tensor, enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import Device, Generator, default_dtype, device, is_available, manual_seed, set_default_dtype
 from .backend.dtypes import (
@@ -34,7 +34,6 @@ from .backend.dtypes import (
     uint32,
     uint64,
 )
-from .io import load, save
 from .ops import *
 from .ops import __all__ as _operations
 from .ops import fft, linalg, random, special
@@ -44,8 +43,12 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = ("array_api", "testing", "viz")
-"""Parts that are imported when they are first used."""
+_later = {"array_api": "", "data": "", "io": "", "load": "io", "save": "io", "testing": "", "viz": ""}
+"""What is imported when it is first used: parts, and the names that are a part's."""
+
+if TYPE_CHECKING:
+    from . import array_api, data, io, testing, viz
+    from .io import load, save
 
 __all__ = [
     "Device",
@@ -104,7 +107,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _later:
-        return importlib.import_module(f"{__name__}.{name}")
+        part = importlib.import_module(f"{__name__}.{_later[name] or name}")
+        return getattr(part, name) if _later[name] else part
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
 
 

@@ -22,8 +22,15 @@ class Generator:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise DTypeError(f"manual_seed: expected an integer >= 0, got {seed!r}")
         self.seed = int(seed)
-        self.rng = np.random.Generator(np.random.Philox(self.seed))
+        self._rng: Any = None
         return self
+
+    @property
+    def rng(self) -> Any:
+        """NumPy's generator, made at the first draw, as its module takes a while to import."""
+        if self._rng is None:
+            self._rng = np.random.Generator(np.random.Philox(self.seed))
+        return self._rng
 
     @property
     def state(self) -> Any:

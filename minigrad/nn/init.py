@@ -1,5 +1,7 @@
 """Initial values of parameters, written in place; each names its source."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Continuous distributions, and what all random functions check at the door."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
