@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from ..ops.axes import matrix_transpose
 from ..ops.contraction import tensordot
-from ..ops.decompositions import cholesky, eigh, eigvalsh, matrix_rank, pinv, qr, svdvals
-from ..ops.decompositions import svd as _svd
-from ..ops.equations import det, inv, matrix_power, slogdet, solve
 from ..ops.linalg import diagonal, trace
-from ..ops.norms import matrix_norm, vector_norm
+from ..ops.linalg.decompositions import cholesky, eigh, eigvalsh, matrix_rank, pinv, qr, svdvals
+from ..ops.linalg.decompositions import svd as _svd
+from ..ops.linalg.equations import det, inv, matrix_power, slogdet, solve
+from ..ops.linalg.norms import matrix_norm, vector_norm
 from ..ops.products import cross, matmul, outer, vecdot
-from ..ops.shape import matrix_transpose
 
 
 def svd(x: Any, /, *, full_matrices: bool = True) -> Any:

@@ -9,7 +9,13 @@ from ..autograd.tensor import Tensor, raw, wrap
 from ..backend.arrays import namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from ..ops.activation import crelu, gelu, glu, logsigmoid, maxout, mish, silu, softplus, softsign, swiglu, tanhshrink
-from ..ops.adaptive_pooling import (
+from ..ops.arithmetic import minimum
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.exponential import sigmoid
+from ..ops.fused import dropout, embedding, linear
+from ..ops.indexing import take_along_axis
+from ..ops.losses import checked_labels, class_weights, cross_entropy, given, on_cpu, reduced, surprise
+from ..ops.pooling.adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
@@ -17,14 +23,8 @@ from ..ops.adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
-from ..ops.arithmetic import minimum
-from ..ops.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
-from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ..ops.exponential import sigmoid
-from ..ops.fused import dropout, embedding, linear
-from ..ops.indexing import take_along_axis
-from ..ops.losses import checked_labels, class_weights, cross_entropy, given, on_cpu, reduced, surprise
-from ..ops.max_pooling import max_pool1d, max_pool2d, max_pool3d
+from ..ops.pooling.average import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
+from ..ops.pooling.max import max_pool1d, max_pool2d, max_pool3d
 from ..ops.powers import square
 from ..ops.rectifiers import (
     celu,

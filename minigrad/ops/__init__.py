@@ -5,8 +5,10 @@ import sys as _sys
 from . import fft, linalg, random, special
 from .activation import *
 from .arithmetic import *
+from .axes import *
 from .bins import *
 from .creation import *
+from .diagonals import *
 from .exponential import *
 from .indexing import *
 from .joining import *
@@ -17,8 +19,10 @@ from .powers import *
 from .products import *
 from .rectifiers import *
 from .reduce import *
+from .resizing import *
 from .rounding import *
 from .scan import *
+from .selection import *
 from .sequences import *
 from .shape import *
 from .softmax import *
@@ -31,7 +35,7 @@ from .methods import *  # operators and methods,  # isort: skip
 from .protocols import *  # and what makes NumPy's functions take Tensors  # isort: skip
 
 _families = """
-    activation arithmetic bins creation exponential indexing joining logic methods nan powers products
-    protocols rectifiers reduce rounding scan sequences shape softmax sort statistics trigonometric
+    activation arithmetic axes bins creation diagonals exponential indexing joining logic methods nan powers products
+    protocols rectifiers reduce resizing rounding scan selection sequences shape softmax sort statistics trigonometric
     """
 __all__ = sorted({name for family in _families.split() for name in _sys.modules[f"{__name__}.{family}"].__all__})

@@ -75,7 +75,7 @@ tanhshrink = unary(
 
 # -- x times a soft step ----------------------------------------------------------------------------------------------
 def _normal_cdf(x: Any) -> Any:
-    from .special_error import erfc
+    from .special.error import erfc
 
     return erfc(x * -math.sqrt(0.5)) * 0.5
 

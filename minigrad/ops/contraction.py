@@ -17,7 +17,9 @@ from ..autograd.forms import apply, general
 from ..backend.arrays import asarray, is_array, namespace
 from ..errors import DTypeError, ShapeError
 from . import reduce
-from .shape import diagonal, permute_dims, reshape
+from .axes import permute_dims
+from .diagonals import diagonal
+from .shape import reshape
 
 Labels = tuple
 

@@ -16,8 +16,8 @@ from ..backend.arrays import asarray, namespace
 from ..backend.devices import to_device
 from ..errors import DTypeError, ShapeError
 from .arithmetic import conj
+from .axes import roll
 from .contraction import arraylike
-from .shape import roll
 
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 

@@ -18,7 +18,7 @@ from ..autograd.op import record
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import GraphError, MinigradError, ShapeError
-from . import activation, arithmetic, exponential, indexing, logic, powers, products, rounding, trigonometric
+from . import activation, arithmetic, exponential, indexing, logic, powers, products, rounding, selection, trigonometric
 from .shape import broadcast_to, reshape, shape_of
 
 
@@ -231,7 +231,7 @@ METHODS: dict[str, tuple[Callable, str]] = {
     "cos": (trigonometric.cos, "cos"),
     "tanh": (trigonometric.tanh, "tanh"),
     "relu": (activation.relu, ""),
-    "masked_fill": (indexing.masked_fill, ""),
+    "masked_fill": (selection.masked_fill, ""),
     "put_along_axis": (indexing.put_along_axis, ""),
     "scatter": (indexing.put_along_axis, ""),
     "scatter_add": (indexing.scatter_add, ""),

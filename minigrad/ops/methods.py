@@ -14,10 +14,11 @@ from ..backend import device as as_device
 from ..backend import to_device as put
 from ..errors import ShapeError
 from .arithmetic import imag, real
+from .axes import permute_dims, swapaxes
 from .indexing import getitem
 from .logic import equal, not_equal
 from .rounding import floor_divide, remainder, round
-from .shape import astype, broadcast_to, permute_dims, reshape, swapaxes
+from .shape import astype, broadcast_to, reshape
 
 _T: Any = Tensor
 

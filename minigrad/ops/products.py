@@ -10,8 +10,9 @@ from ..autograd.forms import binary
 from ..errors import DTypeError, ShapeError
 from . import reduce
 from .arithmetic import conj, multiply
+from .axes import matrix_transpose, moveaxis
 from .contraction import arraylike, einsum, tensordot
-from .shape import matrix_transpose, moveaxis, reshape
+from .shape import reshape
 
 
 def transposed(x: Any) -> Any:

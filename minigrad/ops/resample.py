@@ -14,10 +14,10 @@ from ..autograd.op import Op
 from ..autograd.tensor import Tensor
 from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError
-from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from .average_pooling import along
+from .axes import permute_dims
 from .conv import fold as add_windows
-from .shape import permute_dims
+from .pooling.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .pooling.average import along
 from .windows import Ints, Pairs, batched, counts, lengths, unbatched, windows
 
 

@@ -11,11 +11,12 @@ from ..autograd.forms import apply, general
 from ..autograd.tensor import Tensor
 from ..backend import is_inexact
 from ..errors import ShapeError
+from .axes import permute_dims
 from .exponential import exp
 from .indexing import take_along_axis
 from .logic import equal, where
 from .reduce import count, narrowed, ready, widened
-from .shape import astype, permute_dims, reshape
+from .shape import astype, reshape
 
 
 # -- primitives -------------------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from ..backend import namespace, result_type
 from ..backend.arrays import asarray, is_array
 from ..errors import ShapeError
 from .arithmetic import multiply
+from .axes import flip
 from .joining import concat
 from .logic import not_equal
 from .reduce import narrowed, ready, sum, widened
 from .scan import between, line
-from .shape import flip, reshape
+from .shape import reshape
 
 
 # -- differences and integrals ----------------------------------------------------------------------------------------

@@ -8,29 +8,13 @@ import numpy as np
 from ..autograd import Tensor
 from ..autograd.arguments import normal_axis, unexpected
 from ..autograd.conform import broadcast_to as _broadcast
-from ..autograd.conform import cast, sum_to
+from ..autograd.conform import cast
 from ..autograd.forms import unary, view
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 
 _reshape: Any = view("reshape", "x in another shape.", lambda g, shape: _reshape(g, shape), lambda xp: lambda x, shape: x.reshape(shape))
-_permute: Any = view(
-    "permute_dims", "The axes in another order.", lambda g, how: _permute(g, _inverse(how)), lambda xp: lambda x, how: x.transpose(how)
-)
-_swap: Any = view("swapaxes", "Two axes exchanged.", lambda g, how: _swap(g, how), lambda xp: lambda x, how: x.swapaxes(*how))
-_flip: Any = view("flip", "Axes reversed.", lambda g, how: _flip(g, how), lambda xp: lambda x, how: x[_reversal(x.ndim, how)])
-_roll: Any = view(
-    "roll", "Axes rotated.", lambda g, how: _roll(g, (tuple([-s for s in how[0]]), how[1])), lambda xp: lambda x, how: xp.roll(x, *how)
-)
-
-
-def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(range(len(order)), key=order.__getitem__))
-
-
-def _reversal(ndim: int, axes: tuple[int, ...]) -> tuple:
-    return tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(ndim)])
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -170,119 +154,6 @@ def atleast_3d(*xs: Any) -> Any:
     return _each(lifted, xs)
 
 
-# -- the order of axes ------------------------------------------------------------------------------------------------
-def permute_dims(x: Any, axes: Any) -> Any:
-    """x with its axes in the order ``axes``; a view.
-
-    Raises:
-        ShapeError: ``axes`` does not name each axis once.
-    Gradient: g with the axes put back.
-    Example:
-        >>> import minigrad as mg
-        >>> mg.permute_dims(mg.zeros((2, 3, 4)), (2, 0, 1)).shape
-        (4, 2, 3)
-    """
-    ndim = len(shape_of(x))
-    order = normal_axis("permute_dims", tuple(axes), ndim)
-    if len(order) != ndim:
-        raise ShapeError(f"permute_dims: expected all {ndim} axes of x {shape_of(x)}, got {tuple(axes)}")
-    return _permute(x, order)
-
-
-def transpose(x: Any, axes: Any = None) -> Any:
-    """x with its axes in another order; by default in reverse. (For matrices in the last two axes: ``matrix_transpose``.)"""
-    return permute_dims(x, range(len(shape_of(x)))[::-1] if axes is None else axes)
-
-
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """x with two axes exchanged; a view."""
-    return _swap(x, normal_axis("swapaxes", (axis1,), len(shape_of(x))) + normal_axis("swapaxes", (axis2,), len(shape_of(x))))
-
-
-def matrix_transpose(x: Any) -> Any:
-    """The matrices in the last two axes of x, transposed; a view.
-
-    Raises:
-        ShapeError: x has fewer than two dimensions.
-    """
-    if len(shape_of(x)) < 2:
-        raise ShapeError(f"matrix_transpose: expected at least 2 dimensions, got shape {shape_of(x)}")
-    return _swap(x, (-1, -2))
-
-
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
-    """x with the axes ``source`` moved to the places ``destination``; the others keep their order.
-
-    Example:
-        >>> import minigrad as mg
-        >>> mg.moveaxis(mg.zeros((2, 3, 4)), 0, -1).shape
-        (3, 4, 2)
-    """
-    ndim = len(shape_of(x))
-    from_, to = (normal_axis("moveaxis", a if isinstance(a, (tuple, list)) else (a,), ndim) for a in (source, destination))
-    if len(from_) != len(to):
-        raise ShapeError(f"moveaxis: {len(from_)} axes cannot move to {len(to)} places (source {source}, destination {destination})")
-    rest = iter([i for i in range(ndim) if i not in from_])
-    return _permute(x, tuple([from_[to.index(i)] if i in to else next(rest) for i in range(ndim)]))
-
-
-def flip(x: Any, axis: Any = None, **other: Any) -> Any:
-    """x with the elements along the axes (default: all) in reverse order; a view.
-
-    Example:
-        >>> import minigrad as mg
-        >>> mg.flip(mg.arange(3)).tolist()
-        [2, 1, 0]
-    """
-    if other:
-        raise unexpected("flip", other)
-    return _flip(x, normal_axis("flip", axis, len(shape_of(x))))
-
-
-def flipud(x: Any) -> Any:
-    """x with its first axis reversed."""
-    return flip(x, 0)
-
-
-def fliplr(x: Any) -> Any:
-    """x with its second axis reversed."""
-    return flip(x, 1)
-
-
-def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    """x turned ``k`` times by 90 degrees in the plane of two axes, from the first towards the second."""
-    a, b = normal_axis("rot90", tuple(axes), len(shape_of(x))) if len(axes) == 2 else (0, 0)
-    if a == b:
-        raise ShapeError(f"rot90: expected two different axes, got {axes}")
-    k %= 4
-    if k == 2:
-        return _flip(x, (a, b))
-    return x if not k else _swap(_flip(x, (b,)), (a, b)) if k == 1 else _flip(_swap(x, (a, b)), (b,))
-
-
-def roll(x: Any, shift: Any, axis: Any = None, **other: Any) -> Any:
-    """x with its elements moved on by ``shift`` along the axis, the last coming first; without an axis, of x flattened.
-
-    Gradient: g rolled back.
-    Example:
-        >>> import minigrad as mg
-        >>> mg.roll(mg.arange(4), 1).tolist()
-        [3, 0, 1, 2]
-    """
-    if other:
-        raise unexpected("roll", other)
-    shape = shape_of(x)
-    if axis is None:
-        return _reshape(roll(_reshape(x, (-1,)), shift, 0), shape)
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
-    if len(axes) == 1 < len(shifts):
-        axes = tuple(axes) * len(shifts)
-    if len(shifts) != len(axes):
-        raise ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
-    return _roll(x, (tuple(shifts), tuple([one_axis("roll", a, len(shape)) for a in axes])))
-
-
 # -- broadcasting -----------------------------------------------------------------------------------------------------
 def broadcast_to(x: Any, shape: Any) -> Any:
     """x repeated along new axes and those of length 1 until it has this shape; a view that cannot be written to.
@@ -327,99 +198,6 @@ def broadcast_arrays(*xs: Any) -> tuple:
     except ValueError:
         raise ShapeError(f"broadcast_arrays: shapes {', '.join([str(shape_of(x)) for x in xs])} do not broadcast") from None
     return tuple([_broadcast(x, shape) for x in xs])
-
-
-# -- diagonals and triangles ------------------------------------------------------------------------------------------
-def _put_diagonal(xp: Any) -> Any:
-    def kernel(g: Any, how: tuple) -> Any:
-        shape, (offset, a, b) = how
-        y = xp.zeros(shape, g.dtype)
-        k = xp.arange(g.shape[-1])
-        y.transpose([i for i in range(len(shape)) if i not in (a, b)] + [a, b])[..., k + max(-offset, 0), k + max(offset, 0)] = g
-        return y
-
-    return kernel
-
-
-_diagonal: Any = view("diagonal", "", lambda g, shape, how: _undiagonal(g, (shape, how)), lambda xp: lambda x, how: x.diagonal(*how))
-_undiagonal: Any = view("diagonal_matrix", "Zeros with g on a diagonal.", lambda g, how: _diagonal(g, how[1]), _put_diagonal)
-
-
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The diagonals in the plane of two axes, as a new last axis; a view that cannot be written to.
-
-    Args:
-        offset: how far above the main diagonal (below, if negative).
-
-    Gradient: g on that diagonal of zeros.
-    Example:
-        >>> import minigrad as mg
-        >>> mg.diagonal(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
-        [1.0, 4.0]
-    """
-    a, b = normal_axis("diagonal", (axis1, axis2), len(shape_of(x)))
-    return _diagonal(x, (offset, a, b))
-
-
-def diag(x: Any, k: int = 0) -> Any:
-    """The ``k``-th diagonal of a matrix; or, of a vector, the matrix that has it there.
-
-    Example:
-        >>> import minigrad as mg
-        >>> mg.diag(mg.tensor([1.0, 2.0])).tolist()
-        [[1.0, 0.0], [0.0, 2.0]]
-    """
-    shape = shape_of(x)
-    if len(shape) == 1:
-        n = shape[0] + abs(k)
-        return _undiagonal(x, ((n, n), (k, 0, 1)))
-    if len(shape) != 2:
-        raise ShapeError(f"diag: expected a vector or a matrix, got shape {shape}; for stacks of matrices use diagonal(x, k, -2, -1)")
-    return _diagonal(x, (k, 0, 1))
-
-
-def diagflat(x: Any, k: int = 0) -> Any:
-    """The matrix that has x, flattened, on its ``k``-th diagonal."""
-    return diag(_reshape(x, (-1,)), k)
-
-
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum of a diagonal.
-
-    Raises:
-        ShapeError: x has fewer than two dimensions.
-    """
-    if len(shape_of(x)) < 2:
-        raise ShapeError(f"trace: expected at least 2 dimensions, got shape {shape_of(x)}")
-    d = diagonal(x, offset, axis1, axis2)
-    return _reshape(sum_to(d, (*d.shape[:-1], 1)), d.shape[:-1])
-
-
-_tril: Any = view("tril", "", lambda g, how: _tril(g, how), lambda xp: lambda x, how: xp.tril(x, how))
-_triu: Any = view("triu", "", lambda g, how: _triu(g, how), lambda xp: lambda x, how: xp.triu(x, how))
-
-
-def tril(x: Any, k: int = 0) -> Any:
-    """The matrices in the last two axes with zeros above the ``k``-th diagonal.
-
-    Example:
-        >>> import minigrad as mg
-        >>> mg.tril(mg.ones((2, 2))).tolist()
-        [[1.0, 0.0], [1.0, 1.0]]
-    """
-    _matrices("tril", x)
-    return _tril(x, k)
-
-
-def triu(x: Any, k: int = 0) -> Any:
-    """The matrices in the last two axes with zeros below the ``k``-th diagonal."""
-    _matrices("triu", x)
-    return _triu(x, k)
-
-
-def _matrices(name: str, x: Any) -> None:
-    if len(shape_of(x)) < 2:
-        raise ShapeError(f"{name}: expected at least 2 dimensions, got shape {shape_of(x)}")
 
 
 # -- windows ----------------------------------------------------------------------------------------------------------
@@ -520,29 +298,13 @@ __all__ = [
     "clone",
     "contiguous",
     "copy",
-    "diag",
-    "diagflat",
-    "diagonal",
     "expand",
     "expand_dims",
     "flatten",
-    "flip",
-    "fliplr",
-    "flipud",
-    "matrix_transpose",
-    "moveaxis",
-    "permute_dims",
     "ravel",
     "reshape",
-    "roll",
-    "rot90",
     "sliding_window_view",
     "squeeze",
-    "swapaxes",
-    "trace",
-    "transpose",
-    "tril",
-    "triu",
     "unflatten",
     "unsqueeze",
 ]

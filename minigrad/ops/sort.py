@@ -10,10 +10,11 @@ from ..autograd.tensor import Tensor, raw
 from ..backend import is_inexact, to_device
 from ..backend.arrays import asarray, is_array
 from ..errors import DTypeError, ShapeError
+from .axes import moveaxis
 from .indexing import take_along_axis
 from .reduce import ready
 from .scan import line, lined_up, turned
-from .shape import moveaxis, reshape
+from .shape import reshape
 
 
 def constant(x: Any) -> Any:

@@ -9,24 +9,32 @@ import minigrad
 from minigrad.testing.double import cupy_api
 
 ROOT = pathlib.Path(minigrad.__file__).parent
-OPS = sorted((ROOT / "ops").glob("*.py"))
+OPS = sorted((ROOT / "ops").rglob("*.py"))
+
+
+def called(path):
+    """A file's name within ops: ``shape``, ``special/gamma``."""
+    return path.relative_to(ROOT / "ops").with_suffix("").as_posix()
+
 
 NUMPY = {
     "creation": "makes arrays on the CPU and sends them where they are wanted",
-    "decompositions": "finfo",
+    "linalg/decompositions": "finfo",
     "indexing": "indices given as lists; NumPy's own way of adding at duplicates",
     "inplace": "values given as lists; tests whether two arrays share memory",
-    "joining": "positions and widths given as lists, worked out on the CPU",
+    "joining": "positions given as lists, worked out on the CPU",
     "logic": "values given as lists",
     "methods": "the result of comparing with a stranger",
     "powers": "dtypes, values given as lists",
     "protocols": "NumPy's protocols",
-    "random_continuous": "the generator is NumPy's",
-    "random_discrete": "the generator is NumPy's",
+    "random/continuous": "the generator is NumPy's",
+    "random/discrete": "the generator is NumPy's",
+    "resizing": "positions and widths given as lists, worked out on the CPU",
     "rounding": "dtypes of plain numbers, errstate",
+    "selection": "masks given as lists",
     "shape": "shapes of lists, broadcast_shapes",
-    "special_incomplete": "constants of a quadrature, at import",
-    "special_kernels": "dtypes, errstate",
+    "special/incomplete": "constants of a quadrature",
+    "special/kernels": "dtypes, errstate",
 }
 """The modules that may import NumPy, and what for."""
 
@@ -34,8 +42,8 @@ METADATA = {"dtype", "ndarray", "generic", "bool_", "integer", "floating", "finf
 """What kernels and rules may take from NumPy: nothing that touches the elements of an array."""
 
 READS = {
-    ("equations", "_expm"): "squares as often as the norm asks for: a GPU waits, and it says so",
-    ("special_gamma", "hurwitz"): "k counts the terms of a series",
+    ("linalg/equations", "_expm"): "squares as often as the norm asks for: a GPU waits, and it says so",
+    ("special/gamma", "hurwitz"): "k counts the terms of a series",
 }
 """Calls of float() and the like in kernels or rules, on plain numbers or with a reason."""
 
@@ -110,10 +118,10 @@ def unknown_names(module, tree):
             yield f"{module}:{node.lineno} takes {full}, which CuPy does not carry out"
 
 
-@pytest.mark.parametrize("path", OPS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", OPS, ids=called)
 def test_ops(path):
     tree = ast.parse(path.read_text())
-    module = path.stem
+    module = called(path)
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     imported |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level}
     assert not {"scipy", "cupy"} & imported

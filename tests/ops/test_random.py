@@ -115,7 +115,7 @@ def test_uniform_stays_below_its_end(dtype):
             return np.full(shape, np.nextafter(np.dtype(dtype).type(1), np.dtype(dtype).type(0)), dtype)
 
     g = mg.random.Generator(0)
-    g.rng = Rng()
+    g._rng = Rng()
     for low, high in ((0, 1), (1, 2), (-3, 5), (1, 1 + 2**-9)):
         assert (random.uniform(low, high, 3, dtype=dtype, generator=g).data < high).all()
     assert random.uniform(2, 2, 3, dtype=dtype).tolist() == [2, 2, 2]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ... import ops
 from ...errors import DTypeError, IndexRangeError, ShapeError
-from ...ops import indexing as ops
 from ..spec import OpSpec, S
 
 X = np.ones((2, 3))

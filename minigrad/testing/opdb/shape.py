@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ... import ops
 from ...errors import DTypeError, ShapeError
-from ...ops import shape as ops
 from ...ops.creation import zeros
 from ..spec import OpSpec, S
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import node as graph
-from ..autograd.inplace import check_writable, overwrite
-from ..autograd.tensor import Tensor, as_data, raw, wrap
-from ..backend import device_of, is_inexact, to_device
-from ..backend.arrays import is_array, namespace
-from ..errors import DTypeError, ShapeError
-from .indexing import take
-from .random_continuous import common_shape, gumbel, parameter, place, require, size_lengths, standard, stream
+from ...autograd import node as graph
+from ...autograd.inplace import check_writable, overwrite
+from ...autograd.tensor import Tensor, as_data, raw, wrap
+from ...backend import device_of, is_inexact, to_device
+from ...backend.arrays import is_array, namespace
+from ...errors import DTypeError, ShapeError
+from ..indexing import take
+from .continuous import common_shape, gumbel, parameter, place, require, size_lengths, standard, stream
 
 
 def randint(

@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd import Tensor
-from ..autograd.forms import apply, general
-from ..autograd.tensor import raw, wrap
-from ..backend.arrays import namespace
-from ..errors import GraphError, ShapeError
-from . import reduce
-from .arithmetic import conj
-from .contraction import arraylike
+from ...autograd import Tensor
+from ...autograd.forms import apply, general
+from ...autograd.tensor import raw, wrap
+from ...backend.arrays import namespace
+from ...errors import GraphError, ShapeError
+from .. import reduce
+from ..arithmetic import conj
+from ..axes import matrix_transpose
+from ..contraction import arraylike
+from ..diagonals import tril
+from ..joining import concat
+from ..products import matmul, transposed
+from ..shape import reshape
 from .equations import matrix, solve_triangular, zeros_of
-from .joining import concat
-from .products import matmul, transposed
-from .shape import matrix_transpose, reshape, tril
 
 
 def _reciprocal(xp: Any, x: Any, floor: Any) -> Any:

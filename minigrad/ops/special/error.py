@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from ..autograd.forms import unary
-from .exponential import exp
-from .special_kernels import computed, horner
+from ...autograd.forms import unary
+from ..exponential import exp
+from .kernels import computed, horner
 
 ROOT_HALF = math.sqrt(0.5)
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)

@@ -3,16 +3,16 @@
 from math import prod
 from typing import Any
 
-from ..autograd.forms import apply
-from ..autograd.tensor import Tensor, raw, wrap
-from ..backend.arrays import namespace
-from ..errors import ShapeError
-from .average_pooling import AVERAGE, along
-from .indexing import take
-from .joining import concat
-from .max_pooling import max_pool
-from .reduce import mean
-from .windows import Ints, batched, lengths, unbatched
+from ...autograd.forms import apply
+from ...autograd.tensor import Tensor, raw, wrap
+from ...backend.arrays import namespace
+from ...errors import ShapeError
+from ..indexing import take
+from ..joining import concat
+from ..reduce import mean
+from ..windows import Ints, batched, lengths, unbatched
+from .average import AVERAGE, along
+from .max import max_pool
 
 
 def _adaptive(name: str, n: int, x: Any, output_size: Any) -> tuple[Any, bool, Ints]:

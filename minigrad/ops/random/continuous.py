@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.arguments import operand
-from ..autograd.tensor import Tensor, raw, wrap
-from ..backend import Generator, default_dtype, device_of, is_inexact, to_device, working_dtype
-from ..backend import generator as current_generator
-from ..errors import DTypeError, ShapeError
+from ...autograd.arguments import operand
+from ...autograd.tensor import Tensor, raw, wrap
+from ...backend import Generator, default_dtype, device_of, is_inexact, to_device, working_dtype
+from ...backend import generator as current_generator
+from ...errors import DTypeError, ShapeError
 
 
 # -- at the door ------------------------------------------------------------------------------------------------------

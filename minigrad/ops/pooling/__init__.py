@@ -1,6 +1,6 @@
 """Pooling in one, two and three dimensions: by the maximum, the mean, a norm; with given windows or to a given size."""
 
-from .adaptive_pooling import (
+from .adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
@@ -8,8 +8,8 @@ from .adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
-from .average_pooling import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
-from .max_pooling import max_pool1d, max_pool2d, max_pool3d
+from .average import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
+from .max import max_pool1d, max_pool2d, max_pool3d
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -7,13 +7,13 @@ it is linear: it selects, and its gradient scatters back to where was selected. 
 from math import prod
 from typing import Any
 
-from ..autograd.forms import apply, general
-from ..autograd.mode import recording
-from ..autograd.op import Op
-from ..autograd.tensor import Tensor, raw, wrap
-from ..backend.arrays import namespace
-from ..errors import DTypeError
-from .windows import Ints, Pairs, batched, pieces, pool_geometry, positions, unbatched
+from ...autograd.forms import apply, general
+from ...autograd.mode import recording
+from ...autograd.op import Op
+from ...autograd.tensor import Tensor, raw, wrap
+from ...backend.arrays import namespace
+from ...errors import DTypeError
+from ..windows import Ints, Pairs, batched, pieces, pool_geometry, positions, unbatched
 
 
 def _maxima(xp: Any, x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, which: bool) -> Any:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from . import reduce
-from .contraction import tensordot
+from .. import reduce
+from ..axes import matrix_transpose
+from ..contraction import tensordot
+from ..diagonals import diagonal as _diagonal
+from ..products import cross, matmul, multi_dot, outer, vecdot
 from .decompositions import (
     EighResult,
     LstsqResult,
@@ -21,9 +24,6 @@ from .decompositions import (
 )
 from .equations import SlogdetResult, det, inv, matrix_exp, matrix_power, slogdet, solve, solve_triangular
 from .norms import cond, matrix_norm, norm, vector_norm
-from .products import cross, matmul, multi_dot, outer, vecdot
-from .shape import diagonal as _diagonal
-from .shape import matrix_transpose
 
 
 def diagonal(x: Any, offset: int = 0) -> Any:

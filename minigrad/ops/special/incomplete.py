@@ -1,18 +1,20 @@
 """The incomplete gamma functions, regularised: gammainc and gammaincc."""
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..autograd.forms import binary
-from .exponential import log
-from .special_gamma import digamma, lgamma, lgamma_near, refused, stirling
-from .special_kernels import computed, horner, log_excess
+from ...autograd.forms import binary
+from ..exponential import log
+from .gamma import digamma, lgamma, lgamma_near, refused, stirling
+from .kernels import computed, horner, log_excess
 
 SMALL = 2.0  # below, series; above, quadrature
 
 
+@cache
 def _nodes() -> list[tuple[float, float]]:
     """Gauss-Legendre nodes and weights for integrands between exp(-v) and exp(-v**2) on v >= 0."""
     t, w = np.polynomial.legendre.leggauss(21)
@@ -21,9 +23,6 @@ def _nodes() -> list[tuple[float, float]]:
         for low, high in ((0.0, 2.5), (2.5, 8.0), (8.0, 38.0))
         for p, q in zip(t, w, strict=True)
     ]
-
-
-NODES = _nodes()
 
 
 def _weight(xp: Any, a: Any, x: Any) -> Any:
@@ -40,7 +39,7 @@ def _integral(xp: Any, a: Any, x: Any) -> Any:
     side = xp.where(x <= a, -1.0, 1.0)
     unit = 2.0 / (d + xp.hypot(d, xp.sqrt(2.0 * x)))
     total = 0.0
-    for v, w in NODES:
+    for v, w in _nodes():
         s = unit * v
         z = side * s
         series = z * z * horner(z, [1 / math.factorial(k) for k in range(2, 11)])

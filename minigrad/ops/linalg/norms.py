@@ -3,15 +3,16 @@
 import math
 from typing import Any
 
-from ..autograd.arguments import normal_axis, unexpected
-from ..autograd.forms import apply, general
-from ..errors import ShapeError
-from . import reduce
-from .arithmetic import conj
-from .contraction import arraylike
+from ...autograd.arguments import normal_axis, unexpected
+from ...autograd.forms import apply, general
+from ...errors import ShapeError
+from .. import reduce
+from ..arithmetic import conj
+from ..axes import moveaxis
+from ..contraction import arraylike
+from ..shape import reshape
 from .decompositions import guarded_reciprocal, svdvals
 from .equations import inv, matrix
-from .shape import moveaxis, reshape
 
 
 def _p_norm(xp: Any, x: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -30,7 +31,7 @@ def _p_rule(g: Any, y: Any, x: Any, shape: tuple, p: float, axis: tuple[int, ...
     g, r = g.reshape(kept), guarded_reciprocal(y.reshape(kept))
     if p == 2:
         return g * r * (conj(x) if x.dtype.kind == "c" else x)
-    from .arithmetic import sign
+    from ..arithmetic import sign
 
     u = abs(x) * r
     return g * sign(x) * (u + (u == 0)) ** (p - 1)  # where x = 0, sign(x) makes it 0, whatever the power is

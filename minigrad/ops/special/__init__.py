@@ -4,14 +4,14 @@ Everywhere: one formula for all elements, chosen by masks, so that no kernel rea
 dtype is kept; no warnings at poles and limits, which are values of these functions.
 """
 
-from .activation import logsigmoid as log_expit
-from .exponential import exp2, expit, expm1, log1p
-from .special_bessel import i0, i0e, i1, i1e
-from .special_entropy import entr, kl_div, log1mexp, logdiffexp, logit, rel_entr, xlog1py, xlogy
-from .special_error import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
-from .special_gamma import beta, betaln, digamma, gamma, gammaln, multigammaln, polygamma, zeta
-from .special_incomplete import gammainc, gammaincc
-from .trigonometric import sinc
+from ..activation import logsigmoid as log_expit
+from ..exponential import exp2, expit, expm1, log1p
+from ..trigonometric import sinc
+from .bessel import i0, i0e, i1, i1e
+from .entropy import entr, kl_div, log1mexp, logdiffexp, logit, rel_entr, xlog1py, xlogy
+from .error import erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri
+from .gamma import beta, betaln, digamma, gamma, gammaln, multigammaln, polygamma, zeta
+from .incomplete import gammainc, gammaincc
 
 psi = digamma
 

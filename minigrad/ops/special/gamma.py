@@ -4,10 +4,10 @@ import math
 import operator
 from typing import Any
 
-from ..autograd.arguments import shown
-from ..autograd.forms import apply, binary, general, unary
-from ..errors import DTypeError, GraphError, IndexRangeError
-from .special_kernels import LOG_ROOT_TWO_PI, computed, from_integer, horner
+from ...autograd.arguments import shown
+from ...autograd.forms import apply, binary, general, unary
+from ...errors import DTypeError, GraphError, IndexRangeError
+from .kernels import LOG_ROOT_TWO_PI, computed, from_integer, horner
 
 # fmt: off
 # lgamma(x)/((x - 1)(x - 2)) in x - 1, on [1, 3]

@@ -2,17 +2,18 @@
 
 from typing import Any, NamedTuple
 
-from ..autograd import Tensor
-from ..autograd.forms import apply, general
-from ..autograd.tensor import raw, wrap
-from ..backend.arrays import namespace
-from ..errors import DTypeError, ShapeError
-from . import reduce
-from .arithmetic import conj
-from .contraction import arraylike
-from .joining import concat
-from .products import matmul, transposed
-from .shape import reshape, tril, triu
+from ...autograd import Tensor
+from ...autograd.forms import apply, general
+from ...autograd.tensor import raw, wrap
+from ...backend.arrays import namespace
+from ...errors import DTypeError, ShapeError
+from .. import reduce
+from ..arithmetic import conj
+from ..contraction import arraylike
+from ..diagonals import tril, triu
+from ..joining import concat
+from ..products import matmul, transposed
+from ..shape import reshape
 
 
 def matrix(name: str, x: Any, square: bool = False, real: bool = False, constant: bool = False) -> Any:

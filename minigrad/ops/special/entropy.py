@@ -3,10 +3,10 @@
 import math
 from typing import Any
 
-from ..autograd.forms import binary, unary
-from .exponential import expm1, log
-from .masks import masked
-from .special_kernels import computed, log_excess
+from ...autograd.forms import binary, unary
+from ..exponential import expm1, log
+from ..masks import masked
+from .kernels import computed, log_excess
 
 
 # -- kernels ----------------------------------------------------------------------------------------------------------

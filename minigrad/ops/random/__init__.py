@@ -9,12 +9,12 @@ default dtype), ``device`` (default: that of the parameters, else the CPU), ``ge
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import node as graph
-from ..autograd.inplace import check_writable, overwrite
-from ..autograd.tensor import Tensor
-from ..backend import Generator, manual_seed
-from .random_continuous import exponential, gumbel, laplace, normal, rand, randn, standard_normal, uniform
-from .random_discrete import bernoulli, categorical, choice, dropout_mask, multinomial, permutation, randint, shuffle
+from ...autograd import node as graph
+from ...autograd.inplace import check_writable, overwrite
+from ...autograd.tensor import Tensor
+from ...backend import Generator, manual_seed
+from .continuous import exponential, gumbel, laplace, normal, rand, randn, standard_normal, uniform
+from .discrete import bernoulli, categorical, choice, dropout_mask, multinomial, permutation, randint, shuffle
 
 
 # -- in place -----------------------------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ Averaging over windows and spreading over them are linear, and each is the deriv
 from math import prod
 from typing import Any
 
-from ..autograd.forms import apply, general
-from ..autograd.op import Op
-from ..backend import working_dtype
-from ..errors import DTypeError
-from .logic import not_equal, where
-from .powers import power
-from .windows import Ints, Pairs, batched, overlap, pool_geometry, unbatched
+from ...autograd.forms import apply, general
+from ...autograd.op import Op
+from ...backend import working_dtype
+from ...errors import DTypeError
+from ..logic import not_equal, where
+from ..powers import power
+from ..windows import Ints, Pairs, batched, overlap, pool_geometry, unbatched
 
 
 def _average(xp: Any, x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Pairs, include: bool, divisor: Any) -> Any:

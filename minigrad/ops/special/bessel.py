@@ -7,9 +7,9 @@ Written with it, no derivative of any order divides by x, so all are right at 0.
 import math
 from typing import Any
 
-from ..autograd.forms import apply, general, unary
-from .arithmetic import sign
-from .special_kernels import computed, horner
+from ...autograd.forms import apply, general, unary
+from ..arithmetic import sign
+from .kernels import computed, horner
 
 SWITCH = 30.0
 
