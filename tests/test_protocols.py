@@ -301,6 +301,8 @@ def test_dlpack_to_numpy_and_back(dtype):
     a = np.from_dlpack(t)
     assert np.shares_memory(a, t.data)
     np.testing.assert_array_equal(a, t.data)
+    if not a.flags.writeable and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("NumPy 2.0 does not export the read-only arrays that it makes")
     back = mg.from_dlpack(a)
     assert back.dtype == a.dtype
     assert np.shares_memory(back.data, a)

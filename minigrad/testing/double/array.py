@@ -213,7 +213,8 @@ class DoubleArray:
         self._held[...] = values
 
     def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> "DoubleArray":
-        return dressed(self._held.reshape(*[bare(n, "reshape") for n in shape], order=order, copy=copy), (self,))
+        keywords = {"order": order} if copy is None else {"order": order, "copy": copy}  # NumPy 2.0 has no copy=
+        return dressed(self._held.reshape(*[bare(n, "reshape") for n in shape], **keywords), (self,))
 
     def transpose(self, *axes: Any) -> "DoubleArray":
         return dressed(self._held.transpose(*axes), (self,))
