@@ -127,7 +127,7 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
     pick = picker(tuple([names.index(w) for w in wants]))
 
     def opened(g: Any, y: Any, x: Any, shape: Any, axis: Any) -> Any:
-        kept = tuple([1] * len(shape) if axis is None else [1 if i in axis else s for i, s in enumerate(shape)])
+        kept = (1,) * len(shape) if axis is None else tuple([1 if i in axis else s for i, s in enumerate(shape)])
         return rule(g.reshape(kept), *pick((y if y is None else y.reshape(kept), x, shape, axis)))
 
     op = Op(name, names, (opened,), kernel=kernel, doc=doc)

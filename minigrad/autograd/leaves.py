@@ -30,12 +30,13 @@ def own(g: Any, held: int) -> Tensor:
 
 def _alone(g: Any, held: int) -> bool:
     """Whether nobody else can see a change of ``g``: by its reference count, and that of the array it is a whole view of."""
-    if not getattr(g.flags, "writeable", True) or _getrefcount(g) > held + 1:
+    if _getrefcount(g) > held + 1:
         return False
     base = getattr(g, "base", g)
     if base is None:
         return True
-    return type(base) is type(g) and base.base is None and base.size == g.size and _getrefcount(base) <= 3
+    whole = type(base) is type(g) and base.base is None and base.size == g.size and _getrefcount(base) <= 3
+    return whole and getattr(g.flags, "writeable", True)  # a broadcast view is not
 
 
 def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
@@ -52,7 +53,8 @@ def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
             watch.grad = add(old, g if isinstance(g, Tensor) else wrap(g, None))
         else:
             old.data += raw(g)
-    for hook, ref in list(watch.post.values()):
-        t = ref()
-        if t is not None:
-            hook(t)
+    if watch.post:
+        for hook, ref in list(watch.post.values()):
+            t = ref()
+            if t is not None:
+                hook(t)
