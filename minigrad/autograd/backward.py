@@ -1,7 +1,7 @@
 """The doors to the chain rule: ``backward`` and ``grad``."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,17 +47,32 @@ def _seed(t: Any, gradient: Any, who: str) -> tuple[Any, Any]:
     return t.node, flipped(g if g.dtype == t.dtype else cast(g, t.dtype))
 
 
-def _stop_at_nan(node: Node, g: Any) -> None:
-    """While anomaly detection is on: raise at the first gradient that is not a number."""
-    for v in g if type(g) is list else (g,):
-        if v is not None and bool((raw(v) != raw(v)).any()):
-            line = graph.sources.get(node.order, "") if graph.sources is not None else ""
-            raise GraphError(f"backward: the gradient that reached {node.name}{line and f' ({line})'} of shape {node.shape} holds NaN")
+def _nan_guard() -> Callable[[Node, Any], None]:
+    """A watch for anomaly detection: raise at the first gradient that is not a number, and name the op that made it."""
+    seen: list[Node] = []
+
+    def guard(node: Node, g: Any) -> None:
+        for v in g if type(g) is list else (g,):
+            if v is not None and bool((raw(v) != raw(v)).any()):
+                makers = [f"{n.name}{_line(n)}" for n in seen if node in n.parents]
+                raise GraphError(
+                    f"backward: {' or '.join(makers) or 'the seed'} made NaN of a gradient on its way to {node.name}{_line(node)} of shape "
+                    f"{node.shape}; 0 * inf does that: a where() that hides a bad value does not hide its slope, so choose a safe "
+                    "argument with a where() before the op as well"
+                )
+        seen.append(node)
+
+    return guard
+
+
+def _line(node: Node) -> str:
+    line = graph.sources.get(node.order, "") if graph.sources is not None else ""
+    return f" ({line})" if line else ""
 
 
 def _run(seeds: list[tuple[Any, Any]], create_graph: bool, **options: Any) -> dict[Node, Any]:
     if graph.sources is not None:
-        options["watch"] = _stop_at_nan
+        options["watch"] = _nan_guard()
     if create_graph:
         seeds = [(n, g if isinstance(g, Tensor) else wrap(g, None)) for n, g in seeds]
         with _Mode(True), np.errstate(all="ignore"):
