@@ -53,7 +53,6 @@ def propagate(
     leaves: dict[Node, Any] = {}
     # by birth: [node, gradient so far, whether that array is ours, youngest that contributed]; None once done
     waiting: dict[int, Any] = {}
-    crowded = 4096
     heap: list[int] = []
     for root, seed in seeds:  # younger than any write: what the caller holds must still be what the graph says
         _deliver(waiting, heap, create_graph, root, seed, sys.maxsize)
@@ -64,9 +63,6 @@ def propagate(
         order = -heappop(heap)
         node, g, _, youngest = waiting[order]
         waiting[order] = None  # cheaper than taking the entry out, which makes a small dict resize all the time
-        if len(waiting) > crowded:
-            waiting = {o: e for o, e in waiting.items() if e is not None}
-            crowded = 4096 + 2 * len(waiting)
         op = node.op
         if special:
             if wanted is not None and node not in wanted:

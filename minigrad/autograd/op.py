@@ -1,5 +1,6 @@
 """An op: a name, kernels, and gradient rules; and how one application of it is put into the graph."""
 
+import operator
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -79,6 +80,8 @@ def picker(positions: tuple[int, ...]) -> Callable:
 
 
 EVERYTHING = slice(None)
+_PRODUCT = (lambda g, x: g * x).__code__.co_code
+"""The commonest rule, for which Python has a function of its own that needs no frame."""
 
 
 def called(rule: Callable, positions: tuple[int, ...]) -> tuple[Callable, Any]:
@@ -86,7 +89,7 @@ def called(rule: Callable, positions: tuple[int, ...]) -> tuple[Callable, Any]:
     if not positions:
         return rule, None
     if len(positions) == 1:
-        return rule, positions[0]
+        return operator.mul if rule.__code__.co_code == _PRODUCT else rule, positions[0]
     pick = itemgetter(*positions)
     return lambda g, saved: rule(g, *pick(saved)), EVERYTHING
 
