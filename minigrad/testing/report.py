@@ -42,7 +42,7 @@ def table(only: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """One row per op: its name, how often it can be differentiated, its dtypes, its kinks, and the worst error measured now.
 
     ``worst_error`` is the largest difference between the rule and central differences over the samples of the op, relative to
-    the gradient's size; 0 for ops without a gradient. Without ``only`` this takes a minute.
+    the gradient's size; 0 for ops without a gradient. Without ``only`` this takes a few seconds.
 
     Example:
         >>> import minigrad as mg
