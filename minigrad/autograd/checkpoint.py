@@ -38,22 +38,23 @@ class _Segment:
             )
         for place, node in zip(self.places, fresh, strict=True):
             if place is not None:
-                place.arrays = node.saved
+                place.arrays, place.since = node.saved, node.order
 
 
 class _Forgotten:
     """Stands in a node's ``saved``: the arrays come back by running the segment again."""
 
-    __slots__ = ("arrays", "op", "segment")
+    __slots__ = ("arrays", "op", "segment", "since")
 
     def __init__(self, segment: _Segment, op: Any):
-        self.segment, self.op, self.arrays = segment, op, None
+        self.segment, self.op, self.arrays, self.since = segment, op, None, 0
 
     def restore(self, node: Node) -> tuple:
         if self.arrays is None:
             self.segment.recompute()
         arrays, self.arrays = self.arrays, None
         assert arrays is not None
+        graph.check_unwritten(node, arrays, self.since)  # since they were computed again, that is
         return arrays
 
 

@@ -86,10 +86,10 @@ def propagate(
             g = None
             continue
         saved = node.saved
+        birth = node.order
         if type(saved) is not tuple:
             saved = _restored(node)
-        birth = node.order
-        if birth < written:
+        elif birth < written:
             graph.check_fresh(node, saved, youngest)
         if not retain_graph:
             node.saved = None

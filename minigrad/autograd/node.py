@@ -125,21 +125,27 @@ def version(a: Array) -> int:
     return 0 if known is None else known.count
 
 
-def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
-    """Raise GraphError if an array that ``node`` saved was overwritten since, or if a view was used after its base was.
-
-    ``youngest`` is the birth of the youngest node that used the output of ``node``.
-    """
+def check_unwritten(node: Node, saved: tuple, since: int) -> None:
+    """Raise GraphError if an array that ``node`` saved at the time ``since``, and will need, was overwritten later."""
     used = needed(node)
     for i, value in enumerate(saved):
         for a in arrays_in(value) if used is None or i in used else ():
             known = writes.get(id(holder(a)))
-            if known is not None and known.order > node.order:
+            if known is not None and known.order > since:
                 raise GraphError(
                     f"backward: {node.name}{_at(node.order)} saved an array of shape {tuple(a.shape)} that "
                     f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
                     "use the out-of-place form, or clone() before the write"
                 )
+
+
+def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
+    """Raise GraphError if an array that ``node`` saved was overwritten since, or if a view was used after its base was.
+
+    ``youngest`` is the birth of the youngest node that used the output of ``node``.
+    """
+    check_unwritten(node, saved, node.order)
+    for value in saved:
         if type(value) is Cell and any(node.order < w < youngest for w in value.orders):
             raise GraphError(
                 f"backward: a view ({node.name}{_at(node.order)}) was used{_at(youngest)} after the tensor it is a view of "

@@ -247,6 +247,20 @@ def test_checkpoint_notices_another_program():
         y.sum().backward()
 
 
+def test_checkpoint_of_a_function_that_writes_in_place():
+    def f(t):
+        c = t.clone()
+        c.sub_(0.25)
+        c[0] = c[1] * 2.0
+        return mg.sin(c) * c
+
+    x = point(0.5, 0.7)
+    (want,) = mg.grad(f(x).sum(), x)
+    (got,) = mg.grad(checkpoint(f, x).sum(), x)
+    assert got.tolist() == want.tolist()
+    assert gradgradcheck(lambda t: checkpoint(f, t), x)
+
+
 def test_checkpoint_notices_an_input_that_was_overwritten():
     x = point(0.5) * 1
     y = checkpoint(mg.exp, x)
