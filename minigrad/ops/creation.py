@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.mode import recording
 from ..autograd.tensor import as_data, raw, weak_dtype, wrap
 from ..backend import default_dtype, device_of, is_array, namespace, to_device
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
 from .shape import astype, clone
 
 
@@ -33,6 +34,16 @@ def _dtype(name: str, dtype: Any) -> Any:
         return np.dtype(dtype)
     except TypeError:
         raise DTypeError(f"{name}: expected a dtype or its name, got {dtype!r}") from None
+
+
+def _constant(name: str, value: Any) -> Any:
+    """A value to create from, as a number or an array; one in a graph would lose it, so it is refused."""
+    if isinstance(value, Tensor) and value.node is not None and recording():
+        raise GraphError(
+            f"{name}: a value of shape {value.shape} that requires grad would lose its graph here; compute with the result instead "
+            "(x * mg.ones(n), a + (b - a) * mg.linspace(0, 1, n)), or pass x.detach()"
+        )
+    return raw(value)
 
 
 def _made(a: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -73,7 +84,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None, req
         >>> mg.full(2, 0.5)
         Tensor([0.5, 0.5], shape (2,), float32, cpu)
     """
-    a = as_data(fill_value, None if dtype is None else _dtype("full", dtype))
+    a = as_data(_constant("full", fill_value), None if dtype is None else _dtype("full", dtype))
     y = namespace(type(a)).empty(_lengths("full", shape), a.dtype)
     y[...] = a
     return _made(y, device, requires_grad)
@@ -103,7 +114,7 @@ def empty_like(x: Any, dtype: Any = None, device: Any = None, requires_grad: boo
 def full_like(x: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor full of one value with the shape, dtype and device of x."""
     t = _like("empty", x, dtype, device, False)
-    t.data[...] = raw(fill_value)
+    t.data[...] = _constant("full_like", fill_value)
     return t.requires_grad_() if requires_grad else t
 
 
@@ -119,7 +130,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, devic
         Tensor([0.  , 0.25, 0.5 , 0.75], shape (4,), float32, cpu)
     """
     first, last = (0, start) if stop is None else (start, stop)
-    first, last, step = (v.item() if hasattr(v, "item") else v for v in (first, last, step))
+    first, last, step = (v.item() if hasattr(v, "item") else v for v in [_constant("arange", v) for v in (first, last, step)])
     if step == 0:
         raise ShapeError("arange: the step must not be 0")
     if dtype is None:
@@ -135,7 +146,7 @@ def _spaced(name: str, f: Any, start: Any, stop: Any, num: Any, dtype: Any, devi
         raise DTypeError(f"{name}: the number of values must be an integer, got {num!r}")
     if num < 0:
         raise ShapeError(f"{name}: the number of values must not be negative, got {num}")
-    a = f(raw(start), raw(stop), num, **options)
+    a = f(_constant(name, start), _constant(name, stop), num, **options)
     if dtype is None:
         dtype = weak_dtype(1j if a.dtype.kind == "c" else 1.0)
     return _made(a.astype(_dtype(name, dtype)), device, requires_grad)

@@ -105,3 +105,23 @@ def test_memory_shared_with_a_leaf_is_locked_on_the_way_out():
     assert not x.numpy().flags.writeable
     with pytest.raises(GraphError):
         x += 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda t: mg.full(3, t),
+        lambda t: mg.full_like(mg.zeros(3), t),
+        lambda t: mg.arange(t),
+        lambda t: mg.linspace(0.0, t, 3),
+        lambda t: mg.geomspace(t, 4.0, 3),
+    ],
+    ids=["full", "full_like", "arange", "linspace", "geomspace"],
+)
+def test_a_value_in_a_graph_is_not_silently_cut_off(make, request):
+    t = mg.tensor(2.0, requires_grad=True)
+    with pytest.raises(GraphError, match=rf"{request.node.callspec.id}: a value .* requires grad"):
+        make(t)
+    assert make(t.detach()).shape == make(mg.tensor(2.0)).shape
+    with mg.no_grad():
+        make(t)
