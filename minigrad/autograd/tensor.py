@@ -222,6 +222,8 @@ class Tensor:
         return t
 
     def __copy__(self) -> Tensor:
+        if not self.is_leaf:
+            return self[...]  # a view, which writes through either keep in step
         t = _new(type(self))
         t.data, t.node, t.link = self.data, self.node, self.link
         return t

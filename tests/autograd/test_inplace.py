@@ -640,3 +640,15 @@ def test_like_torch():
     z.sum().backward()
     for o, t in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(o.grad.numpy(), t.grad.numpy())
+
+
+def test_a_shallow_copy_of_a_computed_tensor_is_a_view():
+    import copy
+
+    x, w = (mg.tensor([1.0, 2.0], requires_grad=True, dtype="float64") for _ in range(2))
+    a = x * 3.0
+    b = copy.copy(a)
+    b *= w  # reaches a
+    (a * 1.0).sum().backward()
+    assert w.grad.tolist() == [3.0, 6.0]
+    assert x.grad.tolist() == [3.0, 6.0]
