@@ -43,7 +43,8 @@ def propagate(
 ) -> dict[Node, Any]:
     """Carry the seeds down the graph, youngest node first; returns the total gradient of each leaf that was reached.
 
-    A node waits in a heap by its birth; when it comes up, every younger node has delivered its share. With ``targets``, only nodes
+    A node waits in a heap by its birth; when it comes up, every younger node has delivered its share. One that is younger than all
+    that wait comes next without waiting, which is most of them in a chain. With ``targets``, only nodes
     on a way to one of them are visited, and their gradients go into ``found``. ``watch`` sees each node with its gradient. Gradients
     are raw arrays, Tensors with ``create_graph``. Saved arrays are released as they are used unless ``retain_graph``.
     If a rule or hook raises, no leaf has been touched.
@@ -59,10 +60,16 @@ def propagate(
     del seeds, root, seed
     special = targets is not None or watch is not None
     limited = wanted is not None
-    while heap:
-        order = -heappop(heap)
-        node, g, _, youngest = waiting[order]
-        waiting[order] = None  # cheaper than taking the entry out, which makes a small dict resize all the time
+    birth = 0
+    ahead: Node | None = None  # a node younger than all that wait: nobody else can add to its gradient, so it need not wait
+    share: Any = None
+    while heap or ahead is not None:
+        if ahead is not None:
+            node, g, youngest, ahead, share = ahead, share, birth, None, None
+        else:
+            order = -heappop(heap)
+            node, g, _, youngest = waiting[order]
+            waiting[order] = None  # cheaper than taking the entry out, which makes a small dict resize all the time
         op = node.op
         if special:
             if wanted is not None and node not in wanted:
@@ -118,9 +125,19 @@ def propagate(
                     prior[1] = prior[1] + d
                     prior[2] = not create_graph
                 d = None  # frees it before the next rule runs
+            elif parent is ahead:
+                share = share + d
             else:
+                key = -order
+                if ahead is None and (not heap or key < heap[0]):
+                    ahead, share = parent, d
+                    continue
+                if ahead is not None and order > ahead.order:
+                    parent, d, ahead, share = ahead, share, parent, d
+                    order = parent.order
+                    key = -order
                 waiting[order] = [parent, d, False, birth]
-                heappush(heap, -order)
+                heappush(heap, key)
     return leaves
 
 
