@@ -18,7 +18,7 @@ from ..backend.arrays import asarray, is_array
 from . import node as graph
 from .arguments import explained, normal_axis, operand, settled, unexpected
 from .mode import paused, recording
-from .node import Cell, Node, follow, make_link, make_node
+from .node import Cell, Link, Node, follow, make_link, make_node
 from .op import Op, named, on_arrays, parameters, picker, record
 from .tensor import Tensor, wrap
 
@@ -194,8 +194,16 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
             link = x.link = make_link()
         if link.writes is None:
             link.writes = Cell()
-        t = wrap(y, make_node(op, (node,), (None, None, a.shape, how, link.writes), y.shape, y.dtype))
-        t.link = make_link(x, f, how, link.writes)
+        writes = link.writes
+        t = new(Tensor)  # wrap() and make_link() written out
+        t.data = y
+        t.node = make_node(op, (node,), (None, None, node.shape, how, writes), y.shape, y.dtype)
+        t.link = tie = Link()
+        tie.base = x
+        tie.f = f
+        tie.how = how
+        tie.writes = writes
+        tie.name = tie.views = None
         return t
 
     op.view = f
