@@ -44,10 +44,10 @@ def propagate(
     """Carry the seeds down the graph, youngest node first; returns the total gradient of each leaf that was reached.
 
     A node waits in a heap by its birth; when it comes up, every younger node has delivered its share. One that is younger than all
-    that wait comes next without waiting, which is most of them in a chain. With ``targets``, only nodes
-    on a way to one of them are visited, and their gradients go into ``found``. ``watch`` sees each node with its gradient. Gradients
-    are raw arrays, Tensors with ``create_graph``. Saved arrays are released as they are used unless ``retain_graph``.
-    If a rule or hook raises, no leaf has been touched.
+    that wait comes next at once, which is most of them in a chain. With ``targets``, only nodes on a way to one of them are
+    visited, and their gradients go into ``found``. ``watch`` sees each node with its gradient. Gradients are raw arrays, Tensors
+    with ``create_graph``. Saved arrays are released as they are used unless ``retain_graph``. If a rule or hook raises, no leaf
+    has been touched.
     """
     wanted = None if targets is None else _leading_to(targets, toposort([n for n, _ in seeds]))
     written = graph.last_write
