@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.arrays import EXTENDED, asarray, is_array, namespace
+from ..backend.arrays import asarray, is_array, namespace
 from ..backend.devices import device_of
 from ..errors import AxisError, DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
 
@@ -14,9 +14,7 @@ ndarray = np.ndarray
 def operand(x: Any) -> Any:
     """A constant operand as a kernel can take it: a Python number stays weak, lists become arrays."""
     if isinstance(x, (bool, int, float, complex)) or is_array(x):
-        if type(x) is ndarray and x.dtype.kind not in "biufc" and x.dtype.name not in EXTENDED:
-            return asarray(x)
-        return x
+        return asarray(x) if type(x) is ndarray and x.dtype.kind not in "biufc" else x
     return asarray(x)
 
 

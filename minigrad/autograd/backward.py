@@ -54,20 +54,15 @@ def _nan_guard() -> Callable[[Node, Any], None]:
     def guard(node: Node, g: Any) -> None:
         for v in g if type(g) is list else (g,):
             if v is not None and bool((raw(v) != raw(v)).any()):
-                makers = [f"{n.name}{_line(n)}" for n in seen if node in n.parents]
+                makers = [f"{n.name}{graph.where(n.order)}" for n in seen if node in n.parents]
                 raise GraphError(
-                    f"backward: {' or '.join(makers) or 'the seed'} made NaN of a gradient on its way to {node.name}{_line(node)} of shape "
-                    f"{node.shape}; 0 * inf does that: a where() that hides a bad value does not hide its slope, so choose a safe "
+                    f"backward: {' or '.join(makers) or 'the seed'} made NaN of a gradient on its way to "
+                    f"{node.name}{graph.where(node.order)} of shape {node.shape}; 0 * inf does that: a where() that hides a bad value does not hide its slope, so choose a safe "
                     "argument with a where() before the op as well"
                 )
         seen.append(node)
 
     return guard
-
-
-def _line(node: Node) -> str:
-    line = graph.sources.get(node.order, "") if graph.sources is not None else ""
-    return f" ({line})" if line else ""
 
 
 def _run(seeds: list[tuple[Any, Any]], create_graph: bool, **options: Any) -> dict[Node, Any]:
@@ -117,8 +112,10 @@ def backward(
     else:
         chosen = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         _require_nodes(chosen, "backward: inputs")
-        leaves = {}
-        _run(seeds, create_graph, retain_graph=retain_graph, targets=frozenset([t.node for t in chosen]), found=leaves)
+        targets: dict[Any, Any] = dict.fromkeys([t.node for t in chosen])
+        _run(seeds, create_graph, retain_graph=retain_graph, targets=targets)
+        leaves = {leaf: g for leaf, g in targets.items() if g is not None}
+        del targets
     del seeds
     while leaves:
         leaf, g = leaves.popitem()
@@ -164,12 +161,11 @@ def grad(
         raise GraphError(f"grad: {len(ys)} outputs but {len(gs)} grad_outputs")
     _require_nodes(xs, "grad: inputs")
     seeds = [_seed(y, g, "grad") for y, g in zip(ys, gs, strict=True)]
-    found: dict[Any, Any] = {}
-    targets = frozenset([x.node for x in xs])
-    _run(seeds, create_graph, retain_graph=create_graph if retain_graph is None else retain_graph, targets=targets, found=found)
+    found: dict[Any, Any] = dict.fromkeys([x.node for x in xs])
+    _run(seeds, create_graph, retain_graph=create_graph if retain_graph is None else retain_graph, targets=found)
     out: list[Any] = []
     for i, x in enumerate(xs):
-        g = found.get(x.node)
+        g = found[x.node]
         if g is None:
             if not allow_unused:
                 raise GraphError(
@@ -190,7 +186,4 @@ def _require_nodes(xs: Sequence[Any], who: str) -> None:
             raise GraphError(f"{who}: tensor {i} of shape {x.shape} does not require grad; use requires_grad_() before computing with it")
 
 
-Tensor.backward = lambda self, gradient=None, retain_graph=None, create_graph=False, inputs=None: backward(  # type: ignore[attr-defined]
-    self, gradient, retain_graph, create_graph, inputs
-)
-Tensor.backward.__doc__ = backward.__doc__  # type: ignore[attr-defined]
+Tensor.backward = backward  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 import operator
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from typing import Any
 
@@ -37,17 +37,16 @@ def propagate(
     *,
     create_graph: bool = False,
     retain_graph: bool = False,
-    targets: frozenset[Node] | None = None,
-    found: dict[Node, Any] | None = None,
+    targets: dict[Node, Any] | None = None,
     watch: Callable[[Node, Any], None] | None = None,
 ) -> dict[Node, Any]:
     """Carry the seeds down the graph, youngest node first; returns the total gradient of each leaf that was reached.
 
     A node waits in a heap by its birth; when it comes up, every younger node has delivered its share. One that is younger than all
     that wait comes next at once, which is most of them in a chain. With ``targets``, only nodes on a way to one of them are
-    visited, and their gradients go into ``found``. ``watch`` sees each node with its gradient. Gradients are raw arrays, Tensors
-    with ``create_graph``. Saved arrays are released as they are used unless ``retain_graph``. If a rule or hook raises, no leaf
-    has been touched.
+    visited, and each target is given its gradient there. ``watch`` sees each node with its gradient. Gradients are raw arrays,
+    Tensors with ``create_graph``. Saved arrays are released as they are used unless ``retain_graph``. If a rule or hook raises, no
+    leaf has been touched.
     """
     wanted = None if targets is None else _leading_to(targets, toposort([n for n, _ in seeds]))
     written = graph.last_write
@@ -78,9 +77,9 @@ def propagate(
                 g = _hooked(node, g)
             if watch is not None:
                 watch(node, g)
-            if found is not None:
-                if node in targets:  # type: ignore[operator]
-                    found[node] = g
+            if targets is not None:
+                if node in targets:
+                    targets[node] = g
                 if op is None:
                     continue
         elif node.watch is not None:
@@ -178,7 +177,7 @@ def _deliver_many(waiting: dict, heap: list, create_graph: bool, node: Node, g: 
             _deliver(waiting, heap, create_graph, parent, conformed(op, d, parent), node.order)
 
 
-def _leading_to(targets: frozenset[Node], nodes: list[Node]) -> set[Node]:
+def _leading_to(targets: Collection[Node], nodes: list[Node]) -> set[Node]:
     wanted: set[Node] = set()
     for node in nodes:
         if node in targets or any(p in wanted for p in node.parents):

@@ -206,7 +206,6 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
         tie.name = tie.views = None
         return t
 
-    op.view = f
     return named(f, op)
 
 

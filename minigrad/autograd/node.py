@@ -133,7 +133,7 @@ def check_unwritten(node: Node, saved: tuple, since: int) -> None:
             known = writes.get(id(holder(a)))
             if known is not None and known.order > since:
                 raise GraphError(
-                    f"backward: {node.name}{_at(node.order)} saved an array of shape {tuple(a.shape)} that "
+                    f"backward: {node.name}{where(node.order)} saved an array of shape {tuple(a.shape)} that "
                     f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
                     "use the out-of-place form, or clone() before the write"
                 )
@@ -148,7 +148,7 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
     for value in saved:
         if type(value) is Cell and any(node.order < w < youngest for w in value.orders):
             raise GraphError(
-                f"backward: a view ({node.name}{_at(node.order)}) was used{_at(youngest)} after the tensor it is a view of "
+                f"backward: a view ({node.name}{where(node.order)}) was used{where(youngest)} after the tensor it is a view of "
                 "had been changed in place; take the view again after the write"
             )
 
@@ -173,7 +173,8 @@ def arrays_in(value: Any) -> Iterator[Array]:
             yield from arrays_in(v)
 
 
-def _at(order: int) -> str:
+def where(order: int) -> str:
+    """`` (file:line)`` of the node or write of this birth, while anomaly detection is on."""
     line = sources.get(order, "") if sources is not None else ""
     return f" ({line})" if line else ""
 

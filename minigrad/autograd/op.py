@@ -21,7 +21,7 @@ class Op:
     the inputs that have no rule; they never become parents.
     """
 
-    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "needs", "rules", "view", "whole")
+    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "needs", "rules", "whole")
 
     def __init__(
         self,
@@ -34,12 +34,10 @@ class Op:
         inputs: int = 1,
         elementwise: bool = False,
         whole: bool = False,
-        keep: tuple[str, ...] = (),
     ):
         self.name, self.names, self.inputs, self.doc = name, names, inputs, doc
         self.kernels = Kernels(name, kernel)
         self.elementwise = elementwise
-        self.view: Any = None
         if "y" in names[1:]:
             raise TypeError(f"{name}: no input or parameter may be called y, by which rules mean the output")
         wants = [() if r is None else parameters(r)[2 if whole else 1 :] for r in rules]
@@ -47,7 +45,7 @@ class Op:
             for w in want:
                 if w not in names:
                     raise TypeError(f"{name}: rule {rule} asks for {w!r}; it can have {', '.join(names)}")
-        self.keep = tuple(n in keep or any(n in w for w in wants) for n in names)
+        self.keep = tuple(any(n in w for w in wants) for n in names)
         self.needs = tuple([tuple([names.index(n) for n in want]) for want in wants])
         self.constant = tuple([i for i, r in enumerate(rules) if r is None])
         self.whole: Any = (rules[0], picker(self.needs[0])) if whole and rules else None

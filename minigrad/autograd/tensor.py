@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import arrays, device_of, is_inexact, to_device
+from ..backend import arrays, default_dtype, device_of, is_inexact, to_device
 from ..backend.arrays import Array
 from ..errors import DTypeError, GraphError
-from . import mode
 from .node import Handle, Node, Watch, make_link, make_node, version
 
 _new = object.__new__
@@ -323,7 +322,7 @@ def as_data(data: Any, dtype: Any = None, device: Any = None, copy: bool | None 
     if isinstance(data, Tensor):
         data = data.data
     elif isinstance(data, (list, tuple)):
-        data, dtype, copy = _from_list(data, dtype), dtype, False
+        data, copy = _from_list(data, dtype), False
     elif isinstance(data, (float, complex)) and not isinstance(data, np.generic) and dtype is None:
         dtype = weak_dtype(data)
     xp = arrays.namespace(type(data))
@@ -337,8 +336,6 @@ def as_data(data: Any, dtype: Any = None, device: Any = None, copy: bool | None 
 
 def weak_dtype(value: Any) -> Any:
     """The dtype of a Python number made a tensor: the default float, or the complex of that width."""
-    from ..backend import default_dtype
-
     d = default_dtype()
     return np.result_type(d, np.complex64) if isinstance(value, complex) else d
 
@@ -385,4 +382,4 @@ def _rebuild(kind: type, data: Array, requires_grad: bool, grad: Array | None) -
     return t
 
 
-__all__ = ["Tensor", "as_data", "describe", "mode", "raw", "wrap"]
+__all__ = ["Tensor", "as_data", "describe", "raw", "wrap"]

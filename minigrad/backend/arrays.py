@@ -67,9 +67,6 @@ def holder(a: Array) -> Array:
     return a
 
 
-_numeric = frozenset("biufcV")
-
-
 def asarray(x: Any, dtype: Any = None, xp: Any = np) -> Array:
     """``x`` as a plain array of numbers: DTypeError for text, objects, dates and ragged lists."""
     if xp is np and type(x) is not np.ndarray:

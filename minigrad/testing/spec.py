@@ -16,9 +16,6 @@ class Sample:
     inputs: tuple
     kwargs: dict[str, Any] = field(default_factory=dict)
 
-    def differentiable(self) -> list[int]:
-        return [i for i, x in enumerate(self.inputs) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
-
     def cast(self, dtype: Any) -> "Sample":
         """The same call with its float64 arrays in another dtype."""
         d = np.dtype(dtype)
