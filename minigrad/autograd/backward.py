@@ -57,7 +57,8 @@ def _nan_guard() -> Callable[[Node, Any], None]:
                 makers = [f"{n.name}{graph.where(n.order)}" for n in seen if node in n.parents]
                 raise GraphError(
                     f"backward: {' or '.join(makers) or 'the seed'} made NaN of a gradient on its way to "
-                    f"{node.name}{graph.where(node.order)} of shape {node.shape}; 0 * inf does that: a where() that hides a bad value does not hide its slope, so choose a safe "
+                    f"{node.name}{graph.where(node.order)} of shape {node.shape}; 0 * inf does that: "
+                    "a where() that hides a bad value does not hide its slope, so choose a safe "
                     "argument with a where() before the op as well"
                 )
         seen.append(node)
