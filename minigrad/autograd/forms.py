@@ -231,8 +231,8 @@ def general(kernel: Callable, *rules: Callable | None, name: str = "", doc: str 
     return op
 
 
-def apply(op: Op, inputs: tuple, *params: Any) -> Any:
-    """Run a general op: ``inputs`` may carry gradients, ``params`` may not. Arrays in, arrays out; a Tensor among them: Tensors out."""
+def gather(inputs: tuple) -> tuple[list, list, bool, Any]:
+    """The arrays of the inputs, their nodes, whether there was a Tensor among them, and the type of array."""
     arrays, parents, tensor, kind = [], [], False, ndarray
     for t in inputs:
         if isinstance(t, Tensor):
@@ -247,6 +247,12 @@ def apply(op: Op, inputs: tuple, *params: Any) -> Any:
                     kind = type(t)
             arrays.append(t)
             parents.append(None)
+    return arrays, parents, tensor, kind
+
+
+def apply(op: Op, inputs: tuple, *params: Any) -> Any:
+    """Run a general op: ``inputs`` may carry gradients, ``params`` may not. Arrays in, arrays out; a Tensor among them: Tensors out."""
+    arrays, parents, tensor, kind = gather(inputs)
     try:
         y = op.kernels[kind](*arrays, *params)
     except Exception as error:

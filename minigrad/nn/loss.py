@@ -4,7 +4,7 @@ from typing import Any
 
 from ..autograd import Tensor
 from . import functional as F
-from .functional import check_reduction
+from .functional.losses import check_reduction
 from .module import Module
 from .parameter import Buffer
 

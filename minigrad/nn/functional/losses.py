@@ -1,50 +1,17 @@
-"""The functions behind the layers, without state. Most are ops under the names that PyTorch has for them."""
+"""Losses of numbers and of classes; their form with state is in ``nn.loss``."""
 
 from typing import Any
 
-import numpy as np
-
-from .. import ops
-from ..autograd.tensor import Tensor, raw, wrap
-from ..backend.arrays import namespace
-from ..errors import DTypeError, IndexRangeError, ShapeError
-from ..ops.activation import crelu, gelu, glu, logsigmoid, maxout, mish, silu, softplus, softsign, swiglu, tanhshrink
-from ..ops.arithmetic import minimum
-from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ..ops.exponential import sigmoid
-from ..ops.fused import dropout, embedding, linear
-from ..ops.indexing import take_along_axis
-from ..ops.losses import checked_labels, class_weights, cross_entropy, given, on_cpu, reduced, surprise
-from ..ops.pooling.adaptive import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
-)
-from ..ops.pooling.average import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
-from ..ops.pooling.max import max_pool1d, max_pool2d, max_pool3d
-from ..ops.powers import square
-from ..ops.rectifiers import (
-    celu,
-    elu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
-    prelu,
-    relu,
-    relu6,
-    selu,
-    softshrink,
-    threshold,
-)
-from ..ops.resample import channel_shuffle, fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
-from ..ops.shape import reshape
-from ..ops.softmax import log_softmax, softmax, softmin
-from ..ops.trigonometric import tanh
+from ... import ops
+from ...autograd.tensor import Tensor, raw, wrap
+from ...backend.arrays import namespace
+from ...errors import ShapeError
+from ...ops.activation import logsigmoid
+from ...ops.arithmetic import minimum
+from ...ops.indexing import take_along_axis
+from ...ops.losses import checked_labels, class_weights, given, reduced, surprise
+from ...ops.powers import square
+from ...ops.shape import reshape
 
 
 def check_reduction(who: str, reduction: str) -> str:
@@ -188,148 +155,13 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
     return reduced("binary_cross_entropy_with_logits", losses if weight is None else losses * _factor(weight, losses), reduction)
 
 
-# -- others -----------------------------------------------------------------------------------------------------------
-def one_hot(x: Any, num_classes: int = -1) -> Any:
-    """A row of zeros with a one at x, for each entry of x; integers, without gradient.
-
-    Shapes: x (...), integers; y (..., num_classes).
-
-    Args:
-        num_classes: how long the rows are; -1: the largest entry and one.
-
-    Raises:
-        IndexRangeError: an entry outside the classes.
-
-    Example:
-        >>> import minigrad as mg
-        >>> from minigrad.nn import functional as F
-        >>> F.one_hot(mg.tensor([0, 2])).tolist()
-        [[1, 0, 0], [0, 0, 1]]
-    """
-    a = raw(given(x))
-    if a.dtype.kind not in "iu":
-        raise DTypeError(f"one_hot: x must be integers, got {a.dtype}")
-    if num_classes == -1:
-        if not a.size:
-            raise ValueError("one_hot: num_classes cannot be told from an empty x; give it")
-        num_classes = int(a.max()) + 1
-    if on_cpu(a) and a.size and not (a.min() >= 0 and a.max() < num_classes):
-        raise IndexRangeError(f"one_hot: entries from {int(a.min())} to {int(a.max())}, {num_classes} classes")
-    xp = namespace(type(a))
-    y = (a[..., None] == xp.arange(num_classes)).astype("int64")
-    return wrap(y, None) if isinstance(x, Tensor) else y
-
-
-_PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-
-def pad(x: Any, pad: Any, mode: str = "constant", value: float = 0.0) -> Any:
-    """x made larger on its sides.
-
-    Args:
-        pad: (left, right) of the last axis, then (top, bottom) of the one before, and so on: PyTorch's order. ``mg.pad`` takes NumPy's.
-        mode: "constant", "reflect", "replicate" or "circular".
-        value: what to fill with, for "constant".
-
-    Example:
-        >>> import minigrad as mg
-        >>> from minigrad.nn import functional as F
-        >>> F.pad(mg.tensor([[1.0, 2.0]]), (1, 0, 0, 1)).tolist()
-        [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0]]
-    """
-    x = given(x)
-    n, widths = len(x.shape), [int(k) for k in pad]
-    if len(widths) % 2 or len(widths) > 2 * n:
-        raise ShapeError(f"pad: expected two numbers for each of the last axes, at most {2 * n}, got {len(widths)}")
-    if mode not in _PAD_MODES:
-        raise ValueError(f"pad: mode must be one of {sorted(_PAD_MODES)}, got {mode!r}")
-    pairs = [(0, 0)] * (n - len(widths) // 2) + [(widths[i], widths[i + 1]) for i in range(len(widths) - 2, -1, -2)]
-    if min(widths, default=0) < 0:  # negative widths cut off
-        x = x[tuple([slice(max(-lo, 0), s - max(-hi, 0)) for (lo, hi), s in zip(pairs, x.shape, strict=True)])]
-        pairs = [(max(lo, 0), max(hi, 0)) for lo, hi in pairs]
-    if mode == "constant":
-        return ops.pad(x, pairs, constant_values=value)
-    return ops.pad(x, pairs, mode=_PAD_MODES[mode])
-
-
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """The axes from ``start_dim`` to ``end_dim`` joined into one."""
-    n = len(x.shape)
-    if not n:
-        return reshape(x, (1,))
-    start, end = start_dim % n, end_dim % n
-    return reshape(x, (*x.shape[:start], int(np.prod(x.shape[start : end + 1])), *x.shape[end + 1 :]))
-
-
 __all__ = [
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool3d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool3d",
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "celu",
-    "channel_shuffle",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "crelu",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "embedding",
-    "flatten",
-    "fold",
-    "gelu",
-    "glu",
-    "hardshrink",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
+    "check_reduction",
     "huber_loss",
-    "interpolate",
     "l1_loss",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "logsigmoid",
-    "lp_pool1d",
-    "lp_pool2d",
-    "lp_pool3d",
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "maxout",
-    "mish",
     "mse_loss",
     "nll_loss",
-    "one_hot",
-    "pad",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "prelu",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
     "smooth_l1_loss",
-    "softmax",
-    "softmin",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "swiglu",
-    "tanh",
-    "tanhshrink",
-    "threshold",
-    "unfold",
 ]
