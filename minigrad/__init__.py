@@ -43,11 +43,11 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = {"array_api": "", "data": "", "io": "", "load": "io", "save": "io", "testing": "", "viz": ""}
+_later = dict.fromkeys(("array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {"load": "io", "save": "io"}
 """What is imported when it is first used: parts, and the names that are a part's."""
 
 if TYPE_CHECKING:
-    from . import array_api, data, io, testing, viz
+    from . import array_api, data, io, metrics, regularizers, testing, train, viz
     from .io import load, save
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "linalg",
     "load",
     "manual_seed",
+    "metrics",
     "nan",
     "nn",
     "no_grad",
@@ -91,11 +92,13 @@ __all__ = [
     "optim",
     "pi",
     "random",
+    "regularizers",
     "save",
     "set_default_dtype",
     "set_grad_enabled",
     "special",
     "testing",
+    "train",
     "uint16",
     "uint32",
     "uint64",

@@ -19,12 +19,15 @@ FLOORS = {
     "optim": 5,
     "data": 5,
     "io": 5,
+    "metrics": 5,
+    "regularizers": 6,
     "array_api": 5,
     "viz": 6,
     "testing": 6,
-    "__init__": 7,
-    "demo": 8,
-    "__main__": 9,
+    "train": 7,
+    "__init__": 8,
+    "demo": 9,
+    "__main__": 10,
 }
 MODULES = (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.data, mg.viz, mg.testing, mg.io)
 OPTIONAL = ("cupy", "graphviz", "matplotlib", "torch", "mpi4py", "tqdm", "ml_dtypes", "scipy")

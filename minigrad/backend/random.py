@@ -1,6 +1,8 @@
 """The random generator: one counter-based stream (Philox), seeded in one place."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ class Generator:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise DTypeError(f"manual_seed: expected an integer >= 0, got {seed!r}")
         self.seed = int(seed)
+        self.children = 0
         self._rng: Any = None
         return self
 
@@ -38,11 +41,18 @@ class Generator:
 
     @state.setter
     def state(self, state: Any) -> None:
-        self.rng.bit_generator.state = state
+        arrays = {k: np.asarray(v, "uint64") for k, v in state["state"].items()}
+        self.rng.bit_generator.state = {**state, "state": arrays, "buffer": np.asarray(state["buffer"], "uint64")}
 
     def spawn(self) -> "Generator":
         """A stream of its own, independent of this one and fixed by its state."""
         return Generator(int(self.rng.integers(2**63)))
+
+    def child(self) -> "Generator":
+        """A stream of its own, fixed by the seed and by how many children came before; this stream is not drawn from."""
+        self.children += 1
+        words = np.random.SeedSequence(self.seed, spawn_key=(self.children,)).generate_state(4).tolist()
+        return Generator(sum(w << 32 * k for k, w in enumerate(words)))
 
 
 _main = Generator(0)
@@ -73,8 +83,11 @@ def manual_seed(seed: int) -> Generator:
 
 
 def generator() -> Generator:
-    """The stream of this thread."""
+    """The stream of this thread, or the one it was told to draw from."""
     global _born
+    chosen = getattr(_local, "chosen", None)
+    if chosen is not None:
+        return chosen
     if threading.current_thread() is threading.main_thread():
         return _main
     if getattr(_local, "epoch", None) != _epoch:
@@ -83,3 +96,24 @@ def generator() -> Generator:
             _local.generator = Generator(_main.seed * 1_000_003 + _born)
             _local.epoch = _epoch
     return _local.generator
+
+
+@contextmanager
+def drawing_from(stream: Generator) -> Iterator[None]:
+    """``with drawing_from(stream): ...`` lets this thread draw from another stream.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.backend.random import drawing_from
+        >>> with drawing_from(mg.Generator(1)):
+        ...     a = mg.random.normal(size=3)
+        >>> b = mg.random.normal(size=3, generator=mg.Generator(1))
+        >>> bool((a == b).all())
+        True
+    """
+    before = getattr(_local, "chosen", None)
+    _local.chosen = stream
+    try:
+        yield
+    finally:
+        _local.chosen = before

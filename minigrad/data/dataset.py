@@ -1,22 +1,33 @@
-"""Datasets: what has a length and gives a sample for an index."""
+"""Datasets: what has a length and gives a sample for an index, or gives samples one after another."""
 
-from collections.abc import Sequence
-from math import floor
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.tensor import wrap
-from ..backend import Generator, asarray, generator
+from ..backend import asarray
 from ..backend.arrays import is_array
-from ..errors import ShapeError
+from ..errors import DTypeError, IndexRangeError, ShapeError
 
 
 class Dataset:
-    """The base: define ``__getitem__(i)`` and ``__len__()``.
+    """Samples by index: define ``__getitem__(i)`` and ``__len__()``.
 
     A dataset that can gather many samples at once may define ``batch(indices)`` too; a DataLoader then need not stack them one by one.
+
+    Example:
+        >>> from minigrad import data
+        >>> class Squares(data.Dataset):
+        ...     def __getitem__(self, i):
+        ...         return i, i * i
+        ...     def __len__(self):
+        ...         return 4
+        >>> [b.tolist() for b in next(iter(data.DataLoader(Squares(), batch_size=4)))]
+        [[0, 1, 2, 3], [0, 1, 4, 9]]
     """
 
     def __getitem__(self, i: Any) -> Any:
@@ -24,6 +35,31 @@ class Dataset:
 
     def __len__(self) -> int:
         raise TypeError(f"{type(self).__name__}: define __len__()")
+
+    def __add__(self, other: Any) -> "ConcatDataset":
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """Samples one after another, for what has no index, such as a log that grows: define ``__iter__()``.
+
+    Example:
+        >>> from minigrad import data
+        >>> class Countdown(data.IterableDataset):
+        ...     def __iter__(self):
+        ...         yield from (3, 2, 1)
+        >>> [b.tolist() for b in data.DataLoader(Countdown(), batch_size=2)]
+        [[3, 2], [1]]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__}: define __iter__()")
+
+    def __getitem__(self, i: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} has no samples by index; iterate over it")
+
+    def __add__(self, other: Any) -> Any:
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset):
@@ -48,7 +84,7 @@ class TensorDataset(Dataset):
     def __getitem__(self, i: Any) -> tuple:
         return tuple([wrap(np.asarray(t.data[i]) if isinstance(t.data, np.ndarray) else t.data[i], None) for t in self.tensors])
 
-    def batch(self, indices: np.ndarray) -> tuple:
+    def batch(self, indices: Any) -> tuple:
         """Many samples as one: each array's entries, gathered."""
         return tuple([wrap(t.data[indices], None) for t in self.tensors])
 
@@ -57,45 +93,137 @@ class TensorDataset(Dataset):
 
 
 class Subset(Dataset):
-    """Some samples of a dataset, by their indices."""
+    """Some samples of a dataset, by their indices.
+
+    Raises:
+        DTypeError: the indices are no integers.
+        IndexRangeError: one is outside the dataset.
+
+    Example:
+        >>> from minigrad.data import Subset
+        >>> list(Subset("abcdef", [5, 0]))
+        ['f', 'a']
+    """
 
     def __init__(self, dataset: Any, indices: Any):
-        self.dataset, self.indices = dataset, np.asarray(indices, dtype=np.int64)
-        if hasattr(dataset, "batch"):
-            self.batch = lambda indices: dataset.batch(self.indices[indices])
+        given = np.asarray(indices)
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+            raise DTypeError(f"Subset: indices must be a list of integers, got {given.dtype} of shape {given.shape}")
+        self.dataset, self.indices = dataset, given.astype(np.int64)
+        n = len(dataset)
+        if given.size and not -n <= self.indices.min() <= self.indices.max() < n:
+            bad = self.indices[(self.indices < -n) | (self.indices >= n)][0]
+            raise IndexRangeError(f"Subset: index {bad} is outside the dataset of {n} samples")
 
     def __getitem__(self, i: int) -> Any:
         return self.dataset[int(self.indices[i])]
+
+    @property
+    def batch(self) -> Callable:
+        """Many samples as one, where the dataset gathers them so."""
+        gather = self.dataset.batch
+        return lambda indices: gather(self.indices[indices])
 
     def __len__(self) -> int:
         return len(self.indices)
 
 
-def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
-    """Split a dataset at random into parts of these lengths, or of these fractions if they add up to 1.
-
-    Args:
-        generator: what draws; default: the seeded one.
+class ConcatDataset(Dataset):
+    """Datasets one after the other as one.
 
     Raises:
-        ValueError: the lengths do not add up to the length of the dataset.
+        ShapeError: none is given.
+        IndexRangeError: an index outside it.
+
+    Example:
+        >>> from minigrad.data import ConcatDataset
+        >>> both = ConcatDataset(["abc", "de"])
+        >>> len(both), both[3], both[-3]
+        (5, 'd', 'c')
     """
-    n = len(dataset)
-    if abs(sum(lengths) - 1) < 1e-9 and all(0 <= f <= 1 for f in lengths) and not (n == 1 and all(f == int(f) for f in lengths)):
-        counts = [floor(n * f) for f in lengths]
-        for i in range(n - sum(counts)):  # what rounding left goes round, as in PyTorch
-            counts[i % len(counts)] += 1
-    else:
-        counts = [int(k) for k in lengths]
-    if sum(counts) != n or any(k < 0 for k in counts):
-        raise ValueError(f"random_split: lengths {list(lengths)} do not add up to the {n} samples")
-    order = _generator(generator).rng.permutation(n)
-    ends = np.cumsum(counts)
-    return [Subset(dataset, order[end - k : end]) for k, end in zip(counts, ends, strict=True)]
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ShapeError("ConcatDataset: expected at least one dataset, got none")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise DTypeError("ConcatDataset: an IterableDataset has no samples by index; use ChainDataset")
+        self.ends = list(accumulate(len(d) for d in self.datasets))
+
+    def __getitem__(self, i: int) -> Any:
+        n = len(self)
+        if not -n <= i < n:
+            raise IndexRangeError(f"ConcatDataset: index {i} is outside its {n} samples")
+        i = i % n
+        part = bisect_right(self.ends, i)
+        return self.datasets[part][i - (self.ends[part - 1] if part else 0)]
+
+    def __len__(self) -> int:
+        return self.ends[-1]
 
 
-def _generator(g: Generator | None) -> Generator:
-    return generator() if g is None else g
+class ChainDataset(IterableDataset):
+    """The samples of several datasets in turn, each read only when those before are through.
+
+    Example:
+        >>> from minigrad.data import ChainDataset
+        >>> list(ChainDataset(["ab", "c"]))
+        ['a', 'b', 'c']
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+
+    def __iter__(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            yield from dataset
 
 
-__all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
+class TransformDataset(Dataset):
+    """A dataset whose samples are changed when they are asked for.
+
+    ``transform`` is applied to a sample, or to the first part of a sample that is a tuple; ``target_transform`` to the second. Where
+    the dataset gathers whole batches and the transforms take them (those of ``data.transforms`` say so by ``batched``), so does this.
+
+    Example:
+        >>> from minigrad import data
+        >>> d = data.TransformDataset([(1, 2), (3, 4)], transform=lambda x: 10 * x, target_transform=lambda y: -y)
+        >>> d[1]
+        (30, -4)
+    """
+
+    def __init__(self, dataset: Any, transform: Callable | None = None, target_transform: Callable | None = None):
+        for name, f in (("transform", transform), ("target_transform", target_transform)):
+            if f is not None and not callable(f):
+                raise DTypeError(f"TransformDataset: {name} must be callable, got {type(f).__name__}")
+        self.dataset, self.transform, self.target_transform = dataset, transform, target_transform
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._changed(self.dataset[i])
+
+    @property
+    def batch(self) -> Callable:
+        """Many samples as one, where the dataset gathers them so and the transforms take them."""
+        gather = self.dataset.batch
+        if not all(f is None or getattr(f, "batched", False) for f in (self.transform, self.target_transform)):
+            raise AttributeError("TransformDataset: these transforms take one sample at a time")
+        return lambda indices: self._changed(gather(indices))
+
+    def _changed(self, sample: Any) -> Any:
+        if isinstance(sample, (tuple, list)):
+            parts = list(sample)
+            for k, f in enumerate((self.transform, self.target_transform)):
+                if f is not None:
+                    if k >= len(parts):
+                        raise ShapeError(f"TransformDataset: a sample has {len(parts)} part(s), so there is no target to transform")
+                    parts[k] = f(parts[k])
+            return tuple(parts)
+        if self.target_transform is not None:
+            raise ShapeError("TransformDataset: a sample is no tuple, so there is no target to transform")
+        return sample if self.transform is None else self.transform(sample)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+__all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "TransformDataset"]

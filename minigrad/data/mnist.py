@@ -1,14 +1,5 @@
-"""MNIST, from files on disk or from its mirrors."""
+"""MNIST and the sets in its form, from files on disk or from their mirrors."""
 
-import gzip
-import hashlib
-import os
-import secrets
-import struct
-import urllib.request
-import zlib
-from collections.abc import Callable
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +7,8 @@ import numpy as np
 
 from ..errors import CheckpointError
 from .dataset import TensorDataset
+from .download import data_folder, found
+from .idx import read_idx
 
 FILES = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -23,81 +16,32 @@ FILES = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
-"""The four files and their SHA-256."""
+"""The four files of MNIST and their SHA-256."""
 MIRRORS = [
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 ]
-LIMIT = 1 << 30  # bytes of one file, unpacked; MNIST has 47 MB
-
-
-def data_folder(root: Any = None) -> Path:
-    """Where datasets lie: ``root``, else $MINIGRAD_DATA, else ~/.cache/minigrad (or below $XDG_CACHE_HOME)."""
-    if root is not None:
-        return Path(root).expanduser()
-    if os.environ.get("MINIGRAD_DATA"):
-        return Path(os.environ["MINIGRAD_DATA"]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path("~/.cache").expanduser()) / "minigrad"
-
-
-def read_idx(path: Any) -> np.ndarray:
-    """The array of unsigned bytes in a file in the IDX format, packed with gzip or not.
-
-    Raises:
-        CheckpointError: a damaged file; it says what was found and what was expected.
-    """
-    path = Path(path)
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as f:
-            head = f.read(4)
-            if len(head) < 4 or head[:3] != b"\0\0\x08" or not 1 <= head[3] <= 4:
-                raise CheckpointError(
-                    f"{path}: not an IDX file of bytes: it starts with {head.hex()}, expected 000008 and the number of axes"
-                )
-            lengths = f.read(4 * head[3])
-            if len(lengths) < 4 * head[3]:
-                raise CheckpointError(f"{path}: the file ends within its header")
-            shape = struct.unpack(f">{head[3]}I", lengths)
-            size = prod(shape)
-            if size > LIMIT:
-                raise CheckpointError(f"{path}: shape {shape} would take {size} bytes; the limit is {LIMIT}")
-            body = f.read(size + 1)  # to its end, where gzip compares the checksum
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise CheckpointError(f"{path}: damaged gzip file ({error}); delete it and get it again") from None
-    if len(body) != size:
-        more = "more than " if len(body) > size else ""
-        raise CheckpointError(f"{path}: shape {shape} needs {size} bytes, the file has {more}{min(len(body), size)}")
-    return np.frombuffer(body, np.uint8).reshape(shape)
-
-
-def fetch(name: str, folder: Path, sha256: str, mirrors: list[str], timeout: float = 30.0, get: Callable = urllib.request.urlopen) -> Path:
-    """Download a file to a folder from the first mirror that has it whole.
-
-    It is written under a temporary name, and renamed only once its SHA-256 is right.
-
-    Raises:
-        OSError: no mirror gave it; says what each did.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    failures = []
-    for mirror in mirrors:
-        part = folder / f".{secrets.token_hex(4)}.part"
-        try:
-            digest = hashlib.sha256()
-            with get(mirror + name, timeout=timeout) as source, open(part, "xb") as out:
-                while block := source.read(1 << 16):
-                    digest.update(block)
-                    out.write(block)
-            if digest.hexdigest() != sha256:
-                raise OSError(f"SHA-256 {digest.hexdigest()}, expected {sha256}")
-            os.replace(part, folder / name)
-            return folder / name
-        except (OSError, ValueError) as error:
-            failures.append(f"{mirror}{name}: {error}")
-        finally:
-            part.unlink(missing_ok=True)
-    raise OSError("no mirror gave the file:\n  " + "\n  ".join(failures))
+FASHION_FILES = {
+    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+}
+FASHION_MIRRORS = [
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+]
+KUZUSHIJI_FILES = {
+    "train-images-idx3-ubyte.gz": "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+    "train-labels-idx1-ubyte.gz": "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+    "t10k-images-idx3-ubyte.gz": "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+    "t10k-labels-idx1-ubyte.gz": "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+}
+KUZUSHIJI_MIRRORS = [
+    "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+]
 
 
 class MNIST(TensorDataset):
@@ -110,6 +54,9 @@ class MNIST(TensorDataset):
         train: the training part, or the test part.
         download: fetch files that are missing.
 
+    Files of your own under the same names are read too, or, where those are missing, under names with something in between, such as
+    ``train-17k-images-idx3-ubyte.gz`` of an excerpt; only what is downloaded has to have the SHA-256 of the original.
+
     Raises:
         FileNotFoundError: files are missing and cannot be fetched; says which, and where to put them.
         CheckpointError: a damaged file.
@@ -118,35 +65,65 @@ class MNIST(TensorDataset):
         Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
     """
 
+    classes: tuple[str, ...] = tuple("0123456789")
+
     def __init__(self, root: Any = None, train: bool = True, download: bool = True):
-        folder = Path(root).expanduser() if root is not None else data_folder() / "mnist"
+        who = type(self).__name__
+        folder_name, files, mirrors = self._source()
+        folder = Path(root).expanduser() if root is not None else data_folder() / folder_name
         part = "train" if train else "t10k"
-        names = [f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"]
-        images, labels = (read_idx(_found(name, folder, download)) for name in names)
-        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        images, labels = (
+            read_idx(found(who, _names(folder, part, kind), folder, files, mirrors, download)) for kind in ("images-idx3", "labels-idx1")
+        )
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or images.dtype != np.uint8 or labels.dtype != np.uint8:
             raise CheckpointError(
-                f"MNIST: {folder} has images of shape {images.shape} and labels of shape {labels.shape}; the files do not belong together"
+                f"{who}: {folder} has {images.dtype} images of shape {images.shape} and {labels.dtype} labels of shape {labels.shape}; "
+                f"expected bytes (n, rows, columns) and (n,): the files do not belong together"
             )
+        if labels.size and labels.max() >= len(self.classes):
+            raise CheckpointError(f"{who}: {folder}: label {labels.max()} at {labels.argmax()}, expected 0 to {len(self.classes) - 1}")
         self.train = train
-        super().__init__(images[:, None].astype(np.float32) / 255, labels.astype(np.int64))
+        pixels = images[:, None].astype(np.float32)
+        pixels /= 255
+        super().__init__(pixels, labels.astype(np.int64))
+
+    def _source(self) -> tuple[str, dict[str, str], list[str]]:
+        return "mnist", FILES, MIRRORS
 
 
-def _found(name: str, folder: Path, download: bool) -> Path:
-    for path in (folder / name, folder / name.removesuffix(".gz")):
-        if path.is_file():
-            return path
-    why = "download=False"
-    if download:
-        try:
-            return fetch(name, folder, FILES[name], MIRRORS)
-        except OSError as error:
-            why = str(error)
-    raise FileNotFoundError(
-        f"MNIST: {folder / name} is not there, and was not downloaded ({why}).\n"
-        f"Without a network: get these four files elsewhere ({' or '.join(MIRRORS)}) and put them into {folder}\n"
-        f"(or another folder, named by root= or, for all datasets, by the variable MINIGRAD_DATA, in its subfolder mnist):\n  "
-        + "\n  ".join(FILES)
-    )
+def _names(folder: Path, part: str, kind: str) -> list[str]:
+    """The names under which a file is looked for, in this order."""
+    return [f"{part}-{kind}-ubyte.gz", f"{part}-{kind}-ubyte", *sorted(p.name for p in folder.glob(f"{part}-*-{kind}-ubyte*"))]
 
 
-__all__ = ["MNIST", "data_folder", "read_idx"]
+class FashionMNIST(MNIST):
+    """Pictures of clothes in the form of MNIST, ten classes.
+
+    Shapes, Args, Raises: as ``MNIST``; the folder is ``fashion-mnist``.
+
+    Source:
+        H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017 (MIT).
+    """
+
+    classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+    def _source(self) -> tuple[str, dict[str, str], list[str]]:
+        return "fashion-mnist", FASHION_FILES, FASHION_MIRRORS
+
+
+class KMNIST(MNIST):
+    """Kuzushiji, old Japanese cursive characters, in the form of MNIST, ten classes.
+
+    Shapes, Args, Raises: as ``MNIST``; the folder is ``kmnist``.
+
+    Source:
+        T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018 (CC BY-SA 4.0).
+    """
+
+    classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+
+    def _source(self) -> tuple[str, dict[str, str], list[str]]:
+        return "kmnist", KUZUSHIJI_FILES, KUZUSHIJI_MIRRORS
+
+
+__all__ = ["KMNIST", "MNIST", "FashionMNIST"]

@@ -1,17 +1,28 @@
-"""Floor 5: files. ``save`` and ``load`` choose the format by the name: ``.safetensors`` or ``.npz``."""
+"""Floor 5: files. ``save`` and ``load`` choose the format by the name: ``.safetensors`` or ``.npz``; ``save_run`` keeps a whole run.
+
+PyTorch's files, ``.pt`` and ``.pth``, are read, without PyTorch.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..autograd import Tensor
 from ..errors import CheckpointError, DTypeError
 from . import npz, safetensors
+from .run import load_run, save_run
+from .torch_file import load_torch
+
+_OF_TORCH = (".pt", ".pth")
 
 
 def _format(who: str, path: Any) -> Any:
     formats = {".safetensors": safetensors, ".npz": npz}
     suffix = Path(path).suffix
+    if suffix in _OF_TORCH:
+        raise ValueError(
+            f"{who}: PyTorch's files are only read; let the name of {str(path)!r} end in .safetensors or .npz "
+            "(PyTorch reads the former: safetensors.torch.load_file)"
+        )
     if suffix not in formats:
         raise ValueError(f"{who}: the name must end in {' or '.join(formats)}, got {str(path)!r}")
     return formats[suffix]
@@ -26,9 +37,9 @@ def save(state: Any, path: Any) -> None:
     form.save(state, path)
 
 
-def load(path: Any) -> dict[str, Tensor]:
-    """The tensors of a file by name; see ``safetensors.load`` and ``npz.load``."""
-    return _format("load", path).load(path)
+def load(path: Any) -> dict[str, Any]:
+    """The tensors of a file by name; see ``safetensors.load`` and ``npz.load``; of .pt and .pth files also nested, see ``load_torch``."""
+    return load_torch(path) if Path(path).suffix in _OF_TORCH else _format("load", path).load(path)
 
 
-__all__ = ["CheckpointError", "load", "npz", "safetensors", "save"]
+__all__ = ["CheckpointError", "load", "load_run", "load_torch", "npz", "safetensors", "save", "save_run"]

@@ -17,6 +17,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..autograd.tensor import wrap
 from ..backend import asarray, to_device
+from ..backend.arrays import EXTENDED
 from ..errors import CheckpointError, DTypeError
 from .atomic import replace_file
 
@@ -47,13 +48,18 @@ def _dtype(code: str, where: str) -> np.dtype:
     name = _CODES.get(code)
     if name is None:
         raise CheckpointError(f"{where}: unknown dtype {code!r}; known are {', '.join(_CODES)}")
-    if name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
-        try:
-            import ml_dtypes
-        except ImportError:
-            raise ImportError(f"{where}: {code} needs the package ml_dtypes; pip install 'minigrad[half]'") from None
-        return np.dtype(getattr(ml_dtypes, name))
-    return np.dtype(name)
+    return named_dtype(name, where)
+
+
+def named_dtype(name: str, where: str) -> np.dtype:
+    """The dtype of that name; ImportError if it needs ml_dtypes, which is not there."""
+    if name not in EXTENDED:
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise ImportError(f"{where}: {name} needs the package ml_dtypes; pip install 'minigrad[half]'") from None
+    return np.dtype(getattr(ml_dtypes, name))
 
 
 def _plain(name: str, value: Any) -> np.ndarray:
@@ -234,4 +240,4 @@ def _in_order(path: Any, header: dict[str, Any], size: int) -> list[tuple[str, d
     return entries
 
 
-__all__ = ["load", "metadata", "save"]
+__all__ = ["load", "metadata", "named_dtype", "save"]

@@ -1,67 +1,101 @@
-"""Modules made of modules, and modules that only reshape or call a function."""
+"""Modules made of modules or of parameters: sequences, lists and dicts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..ops.shape import reshape
 from .module import Module
 from .parameter import Parameter
 
 
 class _Listed(Module):
-    """A sequence of modules under the names 0, 1, 2, ..."""
+    """A sequence under the names 0, 1, 2, ...; ``_kind`` says which table of the module holds it."""
+
+    _kind = "_modules"
+
+    def _names(self) -> list[str]:
+        return list(self.__dict__[self._kind])
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self.__dict__[self._kind])
 
-    def __iter__(self) -> Iterator[Module]:
-        return (self.__dict__[name] for name in tuple(self._modules))
+    def __iter__(self) -> Iterator[Any]:
+        return (self.__dict__[name] for name in self._names())
 
-    def _name(self, i: int) -> str:
-        n = len(self)
-        if not -n <= i < n:
-            raise IndexError(f"{type(self).__name__}: index {i} is out of range for {n} modules")
-        return list(self._modules)[i]
+    def __reversed__(self) -> Iterator[Any]:
+        return iter([*self][::-1])
+
+    def __contains__(self, item: object) -> bool:
+        return any(m is item for m in self)
+
+    def _name(self, i: Any) -> str:
+        n, k = len(self), i.__index__()
+        if not -n <= k < n:
+            raise IndexError(f"{type(self).__name__}: index {k} is out of range for {n} entries")
+        return self._names()[k]
 
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
-            return type(self)._of(dict(list(zip(self._modules, self, strict=True))[i]))
-        return self.__dict__[self._name(i.__index__())]
+            return type(self)._of(dict(list(zip(self._names(), self, strict=True))[i]))
+        return self.__dict__[self._name(i)]
 
-    def __setitem__(self, i: int, module: Module) -> None:
-        setattr(self, self._name(i), module)
+    def __setitem__(self, i: Any, item: Any) -> None:
+        setattr(self, self._name(i), self._entry(item))
 
-    def __delitem__(self, i: int) -> None:
-        self._fill([m for j, m in enumerate(self) if j != i % len(self)])
+    def __delitem__(self, i: Any) -> None:
+        gone = set(range(len(self))[i]) if isinstance(i, slice) else {self._names().index(self._name(i))}
+        self._fill([m for j, m in enumerate(self) if j not in gone])
 
-    def _fill(self, modules: Iterable[Module]) -> None:
-        modules = list(modules)
-        for name in tuple(self._modules):
+    def _entry(self, item: Any) -> Any:
+        """What is kept for ``item``."""
+        return item
+
+    def _fill(self, items: Iterable[Any]) -> None:
+        """Let these be the whole list; names are given anew."""
+        items = list(items)
+        for name in self._names():
             delattr(self, name)
-        for j, m in enumerate(modules):
-            self.register_module(str(j), m)
+        for j, m in enumerate(items):
+            self._register(self._kind, str(j), m)
 
     @classmethod
-    def _of(cls, named: Mapping[str, Module]) -> Any:
-        return cls(*named.values())
+    def _of(cls, named: Mapping[str, Any]) -> Any:
+        return cls(named.values())  # type: ignore[call-arg]
 
-    def append(self, module: Module) -> Any:
-        """Add a module at the end. Returns itself."""
-        self.register_module(str(len(self)), module)
+    def append(self, item: Any) -> Any:
+        """Add an entry at the end. Returns itself."""
+        name, item = str(len(self)), self._entry(item)
+        if self._kind == "_modules":
+            self.register_module(name, item)
+        else:
+            self.register_parameter(name, item)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Any:
-        """Add several modules at the end. Returns itself."""
-        for m in list(modules):
+    def extend(self, items: Iterable[Any]) -> Any:
+        """Add several entries at the end. Returns itself."""
+        for m in list(items):
             self.append(m)
         return self
 
-    def insert(self, i: int, module: Module) -> Any:
-        """Put a module before position i. Returns itself."""
-        many = list(self)
-        many.insert(i, module)
-        self._fill(many)
+    def __iadd__(self, items: Iterable[Any]) -> Any:
+        return self.extend(items)
+
+    def __add__(self, items: Iterable[Any]) -> Any:
+        return type(self)._of({str(j): m for j, m in enumerate([*self, *items])})
+
+    def insert(self, i: int, item: Any) -> Any:
+        """Put an entry before position i. Returns itself."""
+        before = [*self]
+        many = [*before]
+        many.insert(i, item)
+        self.append(item)  # which checks it
+        self._fill([self._entry(m) for m in many])
         return self
+
+    def pop(self, i: Any = -1) -> Any:
+        """Take the entry at position i out, and return it."""
+        item = self[i]
+        del self[i]
+        return item
 
 
 class Sequential(_Listed):
@@ -97,147 +131,162 @@ class Sequential(_Listed):
 
 
 class ModuleList(_Listed):
-    """A list whose modules are registered; it has no forward of its own."""
+    """A list whose modules are registered; it has no forward of its own.
+
+    Args:
+        modules: the modules in order.
+
+    Example:
+        >>> from minigrad import nn
+        >>> blocks = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+        >>> len(blocks), len(blocks[:2]), len(list(blocks.parameters()))
+        (3, 2, 6)
+    """
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
         self.extend(modules)
 
-    @classmethod
-    def _of(cls, named: Mapping[str, Module]) -> Any:
-        return cls(named.values())
 
+class ParameterList(_Listed):
+    """A list whose parameters are registered.
 
-class ModuleDict(Module):
-    """A dict whose modules are registered; it has no forward of its own."""
+    Args:
+        values: Parameters, or what a Parameter can be made of.
 
-    def __init__(self, modules: Mapping[str, Module] | None = None):
+    Example:
+        >>> from minigrad import nn
+        >>> steps = nn.ParameterList([[1.0], [2.0]])
+        >>> steps[-1].tolist(), list(steps.state_dict())
+        ([2.0], ['0', '1'])
+    """
+
+    _kind = "_parameters"
+
+    def __init__(self, values: Iterable[Any] = ()):
         super().__init__()
-        self.update(modules or {})
+        self.extend(values)
 
-    def update(self, modules: Mapping[str, Module]) -> None:
-        for name, m in modules.items():
-            self[name] = m
+    def _entry(self, item: Any) -> Parameter:
+        return item if isinstance(item, Parameter) else Parameter(item)
 
-    def __setitem__(self, name: str, module: Module) -> None:
-        if hasattr(type(self), name) or name in ("training", "_modules"):
+    def extra_repr(self) -> str:
+        return ", ".join([f"{i}: {p.dtype} {p.shape}" for i, p in enumerate(self)])
+
+
+class _Mapped(Module):
+    """A dict of entries; ``_kind`` says which table of the module holds them."""
+
+    _kind = "_modules"
+
+    def __setitem__(self, name: str, item: Any) -> None:
+        if hasattr(type(self), name) or name in ("training", "_modules", "_parameters", "_buffers", "_hooks", "_transient"):
             raise ValueError(f"{type(self).__name__}: the name {name!r} is taken by an attribute of the class; choose another")
-        self.register_module(name, module)
+        self._enter(name, item)
 
-    def __getitem__(self, name: str) -> Module:
-        if name not in self._modules:
+    def _enter(self, name: str, item: Any) -> None:
+        self.register_module(name, item)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
             raise KeyError(name)
         return self.__dict__[name]
 
     def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
         delattr(self, name)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self.__dict__[self._kind])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._modules))
+        return iter(tuple(self.__dict__[self._kind]))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._modules
+        return name in self.__dict__[self._kind]
 
     def keys(self) -> Iterator[str]:
+        """The names, in order of insertion."""
         return iter(self)
 
-    def values(self) -> Iterator[Module]:
+    def values(self) -> Iterator[Any]:
+        """The entries, in order of insertion."""
         return (self[name] for name in self)
 
-    def items(self) -> Iterator[tuple[str, Module]]:
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Names and entries, in order of insertion."""
         return ((name, self[name]) for name in self)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry of this name, or ``default`` if there is none."""
+        return self.__dict__[name] if name in self else default
 
-class ParameterList(Module):
-    """A list whose parameters are registered."""
+    def pop(self, name: str) -> Any:
+        """Take the entry of this name out, and return it."""
+        item = self[name]
+        del self[name]
+        return item
 
-    def __init__(self, parameters: Iterable[Any] = ()):
-        super().__init__()
-        for p in parameters:
-            self.append(p)
+    def clear(self) -> None:
+        """Take everything out."""
+        for name in self:
+            del self[name]
 
-    def append(self, p: Any) -> "ParameterList":
-        self.register_parameter(str(len(self)), p if isinstance(p, Parameter) else Parameter(p))
-        return self
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return (self.__dict__[name] for name in tuple(self._parameters))
-
-    def __getitem__(self, i: int) -> Parameter:
-        return list(self)[i]
+    def update(self, items: Any) -> None:
+        """Add or replace entries: of a dict, of another of this kind, or (name, entry) pairs."""
+        for name, item in list(items.items() if hasattr(items, "items") else items):
+            self[name] = item
 
 
-class Identity(Module):
-    """Returns its input; any arguments to its constructor are ignored, so that it can stand in for a layer."""
+class ModuleDict(_Mapped):
+    """A dict whose modules are registered; it has no forward of its own.
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__()
+    Args:
+        modules: modules by name, or (name, module) pairs.
 
-    def forward(self, x: Any) -> Any:
-        return x
+    Raises:
+        ValueError: a name that is an attribute of the class, such as ``keys``.
 
-
-class Lambda(Module):
-    """A function as a module."""
-
-    def __init__(self, f: Callable):
-        super().__init__()
-        self.f = f
-
-    def forward(self, *args: Any) -> Any:
-        return self.f(*args)
-
-    def extra_repr(self) -> str:
-        return getattr(self.f, "__name__", repr(self.f))
-
-
-class Flatten(Module):
-    """Joins the axes from ``start_dim`` to ``end_dim`` into one; by default all but the batch.
-
-    Shapes: x (N, ...); y (N, product of the rest).
+    Example:
+        >>> from minigrad import nn
+        >>> heads = nn.ModuleDict({"value": nn.Linear(4, 1), "policy": nn.Linear(4, 2)})
+        >>> list(heads), heads["policy"].out_features
+        (['value', 'policy'], 2)
     """
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+    def __init__(self, modules: Any = ()):
         super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.update(() if modules is None else modules)
 
-    def forward(self, x: Any) -> Any:
-        n = len(x.shape)
-        start, end = self.start_dim % max(n, 1), self.end_dim % max(n, 1)
-        size = 1
-        for length in x.shape[start : end + 1]:
-            size *= length
-        return reshape(x, (*x.shape[:start], size, *x.shape[end + 1 :]))
+
+class ParameterDict(_Mapped):
+    """A dict whose parameters are registered.
+
+    Args:
+        parameters: Parameters, or what a Parameter can be made of, by name.
+
+    Raises:
+        ValueError: a name that is an attribute of the class, such as ``keys``.
+
+    Example:
+        >>> from minigrad import nn
+        >>> p = nn.ParameterDict({"left": [1.0], "right": [2.0]})
+        >>> p["right"].requires_grad, list(p.state_dict())
+        (True, ['left', 'right'])
+    """
+
+    _kind = "_parameters"
+
+    def __init__(self, parameters: Any = ()):
+        super().__init__()
+        self.update(() if parameters is None else parameters)
+
+    def _enter(self, name: str, item: Any) -> None:
+        self.register_parameter(name, item if isinstance(item, Parameter) else Parameter(item))
 
     def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+        return ", ".join([f"{name}: {p.dtype} {p.shape}" for name, p in self.items()])
 
 
-class Unflatten(Module):
-    """Splits the axis ``dim`` into the lengths ``unflattened_size``; one may be -1."""
-
-    def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
-        super().__init__()
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
-
-    def forward(self, x: Any) -> Any:
-        d = self.dim % len(x.shape)
-        sizes, length = list(self.unflattened_size), x.shape[d]
-        if -1 in sizes:
-            known = 1
-            for s in sizes:
-                known *= s if s != -1 else 1
-            sizes[sizes.index(-1)] = length // known if known else 0
-        return reshape(x, (*x.shape[:d], *sizes, *x.shape[d + 1 :]))
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
-
-
-__all__ = ["Flatten", "Identity", "Lambda", "ModuleDict", "ModuleList", "ParameterList", "Sequential", "Unflatten"]
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]

@@ -4,10 +4,10 @@ from typing import Any, cast
 
 from ..ops import conv
 from ..ops.windows import lengths
-from . import init
+from . import init as initial
 from .functional import pad
 from .module import Module
-from .parameter import Parameter, blank
+from .parameter import Parameter, blank, size
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -20,24 +20,40 @@ class _Conv(Module):
     bias: Parameter | None
 
     def _build(
-        self, channels: tuple[int, int], kernel_size: Any, stride: Any, padding: Any, dilation: Any, groups: int, bias: bool, place: tuple
+        self,
+        channels: tuple[int, int],
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: int,
+        bias: bool,
+        place: tuple,
+        init: Any,
     ) -> None:
         Module.__init__(self)
-        who, (inside, outside) = type(self).__name__, channels
-        if groups < 1 or inside % groups or outside % groups:
+        who = type(self).__name__
+        inside, outside = size(who, "in_channels", channels[0]), size(who, "out_channels", channels[1])
+        groups = size(who, "groups", groups, 1)
+        if inside % groups or outside % groups:
             raise ValueError(f"{who}: groups={groups} must divide in_channels={inside} and out_channels={outside}")
         self.in_channels, self.out_channels, self.groups = inside, outside, groups
         self.kernel_size = lengths(who, "kernel_size", kernel_size, self.n, 1)
         self.stride, self.dilation = lengths(who, "stride", stride, self.n, 1), lengths(who, "dilation", dilation, self.n, 1)
         self.padding = padding if isinstance(padding, str) else lengths(who, "padding", padding, self.n, 0)
-        first = (inside, outside // groups) if self.transposed else (outside, inside // groups)
-        self.weight = blank((*first, *self.kernel_size), *place)
+        self.init = initial.checked(who, init)
+        self.weight = blank(self._weight_shape(), *place)
         self.register_parameter("bias", blank((outside,), *place) if bias else None)
         self.reset_parameters()
 
+    def _weight_shape(self) -> tuple[int, ...]:
+        inside, outside = self.in_channels, self.out_channels
+        first = (inside, outside // self.groups) if self.transposed else (outside, inside // self.groups)
+        return (*first, *self.kernel_size)
+
     def reset_parameters(self) -> None:
         """Draw new initial values."""
-        init.layer_(self.weight, self.bias)
+        initial.layer_(self.weight, self.bias, self.init)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -54,7 +70,9 @@ class _Conv(Module):
         return text + ("" if self.bias is not None else ", bias=False")
 
 
-class _Forward(_Conv):
+class Convolution(_Conv):
+    """A convolution of n axes; see Conv2d."""
+
     def __init__(
         self,
         in_channels: int,
@@ -68,10 +86,12 @@ class _Forward(_Conv):
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
+        *,
+        init: Any = None,
     ):
         if padding_mode not in _MODES:
             raise ValueError(f"{type(self).__name__}: padding_mode must be one of {_MODES}, got {padding_mode!r}")
-        self._build((in_channels, out_channels), kernel_size, stride, padding, dilation, groups, bias, (dtype, device))
+        self._build((in_channels, out_channels), kernel_size, stride, padding, dilation, groups, bias, (dtype, device), init)
         self.padding_mode = padding_mode
 
     def forward(self, x: Any) -> Any:
@@ -89,7 +109,9 @@ class _Forward(_Conv):
         return out
 
 
-class _Transposed(_Conv):
+class TransposedConvolution(_Conv):
+    """A transposed convolution of n axes; see ConvTranspose2d."""
+
     transposed = True
 
     def __init__(
@@ -106,10 +128,12 @@ class _Transposed(_Conv):
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
+        *,
+        init: Any = None,
     ):
         if padding_mode != "zeros":
             raise ValueError(f"{type(self).__name__}: only padding_mode='zeros' exists for transposed convolutions, got {padding_mode!r}")
-        self._build((in_channels, out_channels), kernel_size, stride, padding, dilation, groups, bias, (dtype, device))
+        self._build((in_channels, out_channels), kernel_size, stride, padding, dilation, groups, bias, (dtype, device), init)
         self.output_padding = lengths(type(self).__name__, "output_padding", output_padding, self.n, 0)
 
     def forward(self, x: Any, output_size: Any = None) -> Any:
@@ -131,13 +155,24 @@ class _Transposed(_Conv):
         return tuple(out)
 
 
-class Conv1d(_Forward):
-    """Convolution of signals. Shapes: x (N, in, L) or (in, L); weight (out, in / groups, k). Args: as Conv2d."""
+class Conv1d(Convolution):
+    """Convolution of signals.
+
+    Shapes: x (N, in, L) or (in, L); weight (out, in / groups, k); bias (out,); y (N, out, L').
+
+    Args: as Conv2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.Conv1d(4, 8, 3, stride=2)(mg.ones((2, 4, 9))).shape
+        (2, 8, 4)
+    """
 
     n = 1
 
 
-class Conv2d(_Forward):
+class Conv2d(Convolution):
     """Convolution of images.
 
     Shapes: x (N, in, H, W) or (in, H, W); weight (out, in / groups, kH, kW); bias (out,);
@@ -150,51 +185,98 @@ class Conv2d(_Forward):
         bias: whether to add a number per channel.
         padding_mode: "zeros", "reflect", "replicate" or "circular".
         device, dtype: where the parameters are made, and of what.
+        init: what fills the weight, as for Linear.
+
+    Raises:
+        ValueError: groups does not divide the channels, a length is too small, or an unknown padding_mode.
+        DTypeError: a length that is no integer, or an ``init`` that is no function.
 
     Source:
         LeCun et al., "Gradient-based learning applied to document recognition", 1998. Initial values as in PyTorch.
 
     Example:
-        >>> import minigrad as mg, numpy as np
+        >>> import minigrad as mg
         >>> from minigrad import nn
-        >>> nn.Conv2d(1, 16, 3, padding=1)(mg.tensor(np.zeros((2, 1, 8, 8), "float32"))).shape
+        >>> nn.Conv2d(1, 16, 3, padding=1)(mg.ones((2, 1, 8, 8))).shape
         (2, 16, 8, 8)
     """
 
     n = 2
 
 
-class Conv3d(_Forward):
-    """Convolution of volumes. Shapes: x (N, in, D, H, W); weight (out, in / groups, kD, kH, kW). Args: as Conv2d."""
+class Conv3d(Convolution):
+    """Convolution of volumes.
+
+    Shapes: x (N, in, D, H, W) or (in, D, H, W); weight (out, in / groups, kD, kH, kW); bias (out,); y (N, out, D', H', W').
+
+    Args: as Conv2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.Conv3d(1, 2, (1, 3, 3))(mg.ones((1, 1, 4, 5, 5))).shape
+        (1, 2, 4, 3, 3)
+    """
 
     n = 3
 
 
-class ConvTranspose1d(_Transposed):
-    """Transposed convolution of signals. Shapes: x (N, in, L); weight (in, out / groups, k). Args: as ConvTranspose2d."""
+class ConvTranspose1d(TransposedConvolution):
+    """Transposed convolution of signals.
+
+    Shapes: x (N, in, L) or (in, L); weight (in, out / groups, k); bias (out,); y (N, out, L').
+
+    Args: as ConvTranspose2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.ConvTranspose1d(4, 8, 2, stride=2)(mg.ones((2, 4, 9))).shape
+        (2, 8, 18)
+    """
 
     n = 1
 
 
-class ConvTranspose2d(_Transposed):
+class ConvTranspose2d(TransposedConvolution):
     """Transposed convolution of images: the gradient of a convolution as a layer, so that it enlarges.
 
-    Shapes: x (N, in, H, W); weight (in, out / groups, kH, kW); y (N, out, H', W') with
+    Shapes: x (N, in, H, W) or (in, H, W); weight (in, out / groups, kH, kW); bias (out,); y (N, out, H', W') with
         H' = (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1.
 
     Args:
+        in_channels, out_channels, kernel_size, stride, padding, groups, bias, dilation, device, dtype, init: as Conv2d.
         output_padding: how much larger to make the result at its end, where a stride leaves its size open.
-        others: as Conv2d.
+        padding_mode: "zeros"; there is no other.
+
+    Raises: as Conv2d.
 
     Source:
-        Zeiler et al., "Deconvolutional networks", 2010.
+        Zeiler et al., "Deconvolutional networks", 2010. Initial values as in PyTorch.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)(mg.ones((2, 8, 7, 7))).shape
+        (2, 3, 14, 14)
     """
 
     n = 2
 
 
-class ConvTranspose3d(_Transposed):
-    """Transposed convolution of volumes. Shapes: x (N, in, D, H, W); weight (in, out / groups, kD, kH, kW). Args: as ConvTranspose2d."""
+class ConvTranspose3d(TransposedConvolution):
+    """Transposed convolution of volumes.
+
+    Shapes: x (N, in, D, H, W) or (in, D, H, W); weight (in, out / groups, kD, kH, kW); bias (out,); y (N, out, D', H', W').
+
+    Args: as ConvTranspose2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.ConvTranspose3d(2, 1, 2, stride=2)(mg.ones((1, 2, 3, 3, 3))).shape
+        (1, 1, 6, 6, 6)
+    """
 
     n = 3
 

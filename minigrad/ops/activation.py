@@ -55,19 +55,35 @@ logsigmoid = unary(
 
     Gradient: g * sigmoid(-x), which is -g * expm1(y).
     Numerics: exact on both sides: x for very negative x, -e**-x for large.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.logsigmoid(mg.tensor(-1000.0)).item()
+        -1000.0
     """,
     lambda g, y: -(g * expm1(y)),
     lambda xp: lambda x: xp.minimum(x, 0) - xp.log1p(xp.exp(xp.copysign(x, -1.0))),
 )
 softsign = unary(
     "softsign",
-    """x / (1 + abs(x)). Gradient: g / (1 + abs(x))**2.""",
+    """x / (1 + abs(x)). Gradient: g / (1 + abs(x))**2.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.softsign(mg.tensor([-1.0, 3.0])).tolist()
+        [-0.5, 0.75]
+    """,
     lambda g, x: g / square(abs(x) + 1),
     lambda xp: lambda x: x / (xp.absolute(x) + 1),
 )
 tanhshrink = unary(
     "tanhshrink",
-    """x - tanh(x). Gradient: g * tanh(x)**2.""",
+    """x - tanh(x). Gradient: g * tanh(x)**2.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.tanhshrink(mg.tensor([0.0, 100.0])).tolist()
+        [0.0, 99.0]
+    """,
     lambda g, x: g * square(tanh(x)),
     lambda xp: lambda x: x - xp.tanh(x),
 )
@@ -157,6 +173,10 @@ mish = unary(
 
     Gradient: with t = tanh(softplus(x)): g * (t + x * (1 - t**2) * sigmoid(x)).
     Source: Misra, Mish: A Self Regularized Non-Monotonic Activation Function (2019), eq. 1.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.mish(mg.tensor([0.0, 1000.0])).tolist()
+        [0.0, 1000.0]
     """,
     _mish_rule,
     lambda xp: lambda x: x * xp.tanh(_softplus(xp, x, 1, 20.0)),
@@ -198,9 +218,37 @@ def swiglu(x: Any, axis: int = -1) -> Any:
     Raises:
         ShapeError: the length of the axis is odd.
     Source: Shazeer, GLU Variants Improve Transformer (2020), eq. 5.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.swiglu(mg.tensor([100.0, 2.0])).tolist()
+        [200.0]
     """
     a, b = _halves("swiglu", x, axis)
     return multiply(silu(a), b)
+
+
+def geglu(x: Any, axis: int = -1) -> Any:
+    """``gelu(a) * b`` for the halves a, b of x along ``axis``. Shapes, errors and source: as ``swiglu``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.geglu(mg.tensor([100.0, 2.0])).tolist()
+        [200.0]
+    """
+    a, b = _halves("geglu", x, axis)
+    return multiply(gelu(a), b)
+
+
+def reglu(x: Any, axis: int = -1) -> Any:
+    """``relu(a) * b`` for the halves a, b of x along ``axis``. Shapes, errors and source: as ``swiglu``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.reglu(mg.tensor([3.0, 2.0])).tolist()
+        [6.0]
+    """
+    a, b = _halves("reglu", x, axis)
+    return multiply(relu(a), b)
 
 
 def maxout(x: Any, k: int, axis: int = 1) -> Any:
@@ -239,11 +287,13 @@ def crelu(x: Any, axis: int = 1) -> Any:
 
 __all__ = [
     "crelu",
+    "geglu",
     "gelu",
     "glu",
     "logsigmoid",
     "maxout",
     "mish",
+    "reglu",
     "sigmoid",
     "silu",
     "softplus",

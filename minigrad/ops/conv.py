@@ -267,6 +267,10 @@ def conv3d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any 
 
     Shapes: x (N, C, D, H, W) or (C, D, H, W); weight (O, C / groups, kD, kH, kW); bias (O,); result (N, O, D', H', W').
     Args: as ``conv2d``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.conv3d(mg.ones((1, 2, 4, 5, 6)), mg.ones((3, 2, 2, 2, 2))).shape
+        (1, 3, 3, 4, 5)
     """
     return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
 
@@ -279,6 +283,10 @@ def conv_transpose1d(
     Shapes: x (N, I, L) or (I, L); weight (I, O / groups, k); bias (O,);
         result (N, O, (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1).
     Args: as ``conv_transpose2d``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.conv_transpose1d(mg.tensor([[1.0, 2.0]]), mg.tensor([[[1.0, 1.0]]]), stride=2).tolist()
+        [[1.0, 1.0, 2.0, 2.0]]
     """
     return _conv_transpose("conv_transpose1d", 1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
@@ -317,6 +325,10 @@ def conv_transpose3d(
 
     Shapes: x (N, I, D, H, W) or (I, D, H, W); weight (I, O / groups, kD, kH, kW); bias (O,); result (N, O, D', H', W').
     Args: as ``conv_transpose2d``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.conv_transpose3d(mg.ones((1, 2, 4, 5, 6)), mg.ones((2, 3, 2, 2, 2)), stride=2).shape
+        (1, 3, 8, 10, 12)
     """
     return _conv_transpose("conv_transpose3d", 3, x, weight, bias, stride, padding, output_padding, groups, dilation)
 

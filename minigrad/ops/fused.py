@@ -1,9 +1,10 @@
 """Ops that a network spends its memory in, fused: an affine map, dropout, the lookup of rows; cross entropy is in losses.py."""
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from ..autograd.forms import apply, general
+from ..autograd.node import stamp
 from ..autograd.op import Op
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import generator, is_inexact, working_dtype
@@ -116,21 +117,30 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
         >>> sorted(set(dropout(mg.tensor([1.0] * 100), 0.75).tolist()))
         [0.0, 4.0]
     """
-    check_probability("dropout", p)
+    return dropped("dropout", x, p, training, None)
+
+
+def dropped(name: str, x: Any, p: float, training: bool, shape: Any) -> Any:
+    """Dropout with one draw for each entry of ``shape(x)``, which broadcasts to x; None: for each entry of x."""
+    check_probability(name, p)
     x = given(x)
     if not is_inexact(x.dtype):
-        raise DTypeError(f"dropout: x must be floating, got {x.dtype}")
+        raise DTypeError(f"{name}: x must be floating, got {x.dtype}")
+    shape = x.shape if shape is None else shape(x)
     if not training or p == 0:
         return x
+    mask = keep_mask(x, p, shape)
+    return apply(MASKED, (x,), mask, 1.0 if p == 1 else 1 / (1 - p))
+
+
+def keep_mask(x: Any, p: float, shape: tuple[int, ...]) -> Any:
+    """Booleans on the device of x: False with probability p. Drawn by the generator, in single precision whatever x is."""
     xp = namespace(type(raw(x)))
-    if p == 1:
-        return apply(MASKED, (x,), xp.zeros(x.shape, "bool"), 1.0)
-    mask = generator().rng.random(x.shape, dtype="float32") >= p
-    return apply(MASKED, (x,), xp.asarray(mask), 1 / (1 - p))
+    return xp.zeros(shape, "bool") if p == 1 else xp.asarray(generator().rng.random(shape, dtype="float32") >= p)
 
 
 # -- embedding --------------------------------------------------------------------------------------------------------
-def _lookup(xp: Any, ids: Any, weight: Any, padding: int | None) -> Any:
+def _lookup(xp: Any, ids: Any, weight: Any, padding: int | None, share: Any) -> Any:
     return weight[ids]
 
 
@@ -152,7 +162,7 @@ def _spread(xp: Any, g: Any, ids: Any, rows: int, padding: int | None) -> Any:
 
 def _gather(v: Any, ids: Any, padding: int | None) -> Any:
     """The transpose of ``_spread``: rows of v, zero for the padding."""
-    y = apply(LOOKUP, (ids, v), padding)
+    y = apply(LOOKUP, (ids, v), padding, None)
     return y if padding is None else y * (ids != padding)[..., None].astype(y.dtype)
 
 
@@ -160,24 +170,37 @@ SPREAD = general(_spread, lambda g, ids, padding: _gather(g, ids, padding), name
 LOOKUP = general(
     _lookup,
     None,
-    lambda g, ids, shapes, padding: apply(SPREAD, (g,), ids, shapes[1][0], padding),
+    lambda g, ids, shapes, padding, share: apply(SPREAD, (g if share is None else g * share,), ids, shapes[1][0], padding),
     name="embedding",
 )
 
 
-def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Any:
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
     """The row of ``weight`` for each id.
 
-    Shapes: ids (...), integers; weight (n, d); y (..., d).
+    Shapes: input (...), integers; weight (n, d); y (..., d).
 
     Args:
-        ids: integers in [0, n).
+        input: ids, integers in [0, n).
         weight: the table.
         padding_idx: an id whose row gets no gradient.
+        max_norm: rows that are looked up and longer than this are first shortened to it, in the table itself, without gradient.
+        norm_type: the p of the norm that max_norm means; may be inf.
+        scale_grad_by_freq: divide the gradient of a row by how often it was looked up.
+        sparse: for PyTorch's sake; only False.
 
     Raises:
         IndexRangeError: an id outside the table, or negative (looked at on the CPU only).
         DTypeError: ids that are not integers.
+        ValueError: sparse gradients are asked for, or max_norm or norm_type is not positive.
 
     Gradient: to the table, the sum of the gradients of all places where a row was used, always added in the same order.
     Example:
@@ -186,21 +209,58 @@ def embedding(ids: Any, weight: Any, padding_idx: int | None = None) -> Any:
         >>> embedding([0, 2], mg.tensor([[1.0], [2.0], [3.0]])).tolist()
         [[1.0], [3.0]]
     """
+    check_table("embedding", max_norm, norm_type, sparse)
     weight = given(weight)
-    i = raw(given(ids))
+    ids, padding = checked_ids("embedding", input, weight, padding_idx)
+    if max_norm is not None:
+        shorten(weight, ids, max_norm, norm_type)
+    return looked_up(wrap(ids, None) if isinstance(input, Tensor) else ids, weight, padding, scale_grad_by_freq)
+
+
+def check_table(who: str, max_norm: float | None, norm_type: float, sparse: bool) -> None:
+    """Refuse the settings of a table of rows that make no sense, or that are not there."""
+    if sparse:
+        raise ValueError(f"{who}: sparse=True is not supported, gradients are dense here; leave it False")
+    if max_norm is not None and not (max_norm > 0 and norm_type > 0):
+        raise ValueError(f"{who}: max_norm and norm_type must be positive, got {max_norm} and {norm_type}")
+
+
+def checked_ids(who: str, input: Any, weight: Any, padding_idx: int | None) -> tuple[Any, int | None]:
+    """The ids as an array of int64, and padding_idx counted from the front."""
+    i = raw(given(input))
     if i.dtype.kind not in "iu" and i.size:
-        raise DTypeError(f"embedding: ids must be integers, got {i.dtype}{list(i.shape)}; use astype('int64')")
+        raise DTypeError(f"{who}: ids must be integers, got {i.dtype}{list(i.shape)}; use astype('int64')")
     if len(weight.shape) != 2:
-        raise ShapeError(f"embedding: weight must be (rows, length), got shape {tuple(weight.shape)}")
+        raise ShapeError(f"{who}: weight must be (rows, length), got shape {tuple(weight.shape)}")
     n = weight.shape[0]
     if on_cpu(i) and i.size and not (i.min() >= 0 and i.max() < n):
         where = tuple([int(k[0]) for k in ((i < 0) | (i >= n)).nonzero()])
-        raise IndexRangeError(f"embedding: id {int(i[where])} at position {where}, {n} rows")
+        raise IndexRangeError(f"{who}: id {int(i[where])} at position {where}, {n} rows")
     if padding_idx is not None and not -n <= padding_idx < n:
-        raise IndexRangeError(f"embedding: padding_idx {padding_idx}, {n} rows")
-    i = i.astype("int64", copy=False)
-    padding = None if padding_idx is None else padding_idx % n
-    return apply(LOOKUP, (wrap(i, None) if isinstance(ids, Tensor) else i, weight), padding)
+        raise IndexRangeError(f"{who}: padding_idx {padding_idx}, {n} rows")
+    return i.astype("int64", copy=False), None if padding_idx is None else padding_idx % n
+
+
+def looked_up(ids: Any, weight: Any, padding: int | None, scale_grad_by_freq: bool) -> Any:
+    """The rows of checked ids."""
+    share = None
+    if scale_grad_by_freq:
+        i = raw(ids)
+        ones = namespace(type(i)).ones((i.size, 1), working_dtype(weight.dtype))
+        share = (1 / apply(SPREAD, (ones,), i, weight.shape[0], None)[i]).astype(weight.dtype, copy=False)
+    return apply(LOOKUP, (ids, weight), padding, share)
+
+
+def shorten(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
+    """Scale the rows with these ids, where they are longer than max_norm, to that length: in place, as PyTorch does."""
+    a, i = raw(weight), ids.reshape(-1)
+    xp, rows = namespace(type(a)), wide(a[i])
+    if norm_type == inf:
+        norms = abs(rows).max(1, keepdims=True)
+    else:
+        norms = (abs(rows) ** norm_type).sum(1, keepdims=True) ** (1 / norm_type)
+    a[i] = (rows * xp.where(norms > max_norm, max_norm / (norms + 1e-7), 1)).astype(a.dtype, copy=False)
+    stamp(a, "embedding, which keeps rows within max_norm")
 
 
 __all__ = ["cross_entropy", "dropout", "embedding", "linear"]

@@ -1,6 +1,6 @@
-"""Cross entropies with their gradients written out, so that a step keeps the logits and nothing else of their size."""
+"""Cross entropies with their gradients written out, so that a step keeps the logits and nothing else of their size; log cosh."""
 
-from math import prod
+from math import log, prod
 from typing import Any
 
 from ..autograd.conform import cast
@@ -11,8 +11,9 @@ from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from .arithmetic import maximum
-from .reduce import sum
+from .reduce import mean, sum
 from .softmax import log_softmax, softmax
+from .trigonometric import tanh
 
 
 def given(x: Any) -> Any:
@@ -79,7 +80,7 @@ LOSSES = general(
 )
 
 
-def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, ignore_index: int) -> tuple[Any, Any]:
+def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, ignore_index: int | None) -> tuple[Any, Any]:
     """Class indices that are safe to index with, and where they count (None: everywhere).
 
     Values are looked at on the CPU only; on a GPU, which would have to be waited for, what is out of range is not counted.
@@ -97,11 +98,12 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
         )
     if tuple(labels.shape) != shape:
         raise ShapeError(f"{who}: expected labels of shape {shape}, one per row, got {tuple(labels.shape)}")
-    if not labels.size or (on_cpu(labels) and not 0 <= ignore_index < classes and labels.min() >= 0 and labels.max() < classes):
+    ignoring = ignore_index is not None and 0 <= ignore_index < classes
+    if not labels.size or (on_cpu(labels) and not ignoring and labels.min() >= 0 and labels.max() < classes):
         return labels, None
     xp = namespace(type(labels))
-    counts = labels != ignore_index
     inside = (labels >= 0) & (labels < classes)
+    counts = inside | ~inside if ignore_index is None else labels != ignore_index
     if on_cpu(labels) and (bad := counts & ~inside).any():
         where = tuple([int(i[0]) for i in bad.nonzero()])
         row = where[0] if len(where) == 1 else where if where else 0
@@ -111,7 +113,7 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
 
 
 def reduced(who: str, losses: Any, reduction: str, count: Any = None) -> Any:
-    """The losses as they are, summed, or averaged over ``count`` (default: how many there are).
+    """The losses as they are, summed, or averaged over ``count`` (default: how many there are; of none the mean is 0).
 
     Raises:
         ValueError: the reduction is none of these.
@@ -121,7 +123,9 @@ def reduced(who: str, losses: Any, reduction: str, count: Any = None) -> Any:
     if reduction == "sum":
         return sum(losses)
     if reduction == "mean":
-        return sum(losses) / (prod(losses.shape) if count is None else count)
+        if count is None and prod(losses.shape):
+            return mean(losses)  # which half precision survives where its sum would overflow
+        return sum(losses) / (1 if count is None else count)
     raise ValueError(f"{who}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
 
 
@@ -212,15 +216,15 @@ def _of_probabilities(logits: Any, target: Any, weight: Any, reduction: str, lab
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / shape[1]
     losses = -sum((target if w is None else target * w) * log_softmax(logits, axis=1), axis=1)
-    return reduced("cross_entropy", losses, reduction, max(prod(losses.shape), 1))
+    return reduced("cross_entropy", losses, reduction)
 
 
 def _surprise(xp: Any, p: Any, t: Any) -> Any:
-    def log(a: Any) -> Any:
+    def cut(a: Any) -> Any:
         zero = a == 0
         return xp.where(zero, -100, xp.maximum(xp.log(xp.where(zero, 1, a)), -100))
 
-    return -(t * log(p) + (1 - t) * log(1 - p))
+    return -(t * cut(p) + (1 - t) * cut(1 - p))
 
 
 def _bounded(p: Any) -> Any:
@@ -261,6 +265,26 @@ def surprise(p: Any, t: Any) -> Any:
             f"binary_cross_entropy: input must be probabilities in [0, 1], got {a.min():.4g} to {a.max():.4g}; use the form with logits"
         )
     return apply(SURPRISE, (p, t))
+
+
+# -- log cosh ---------------------------------------------------------------------------------------------------------
+def _log_cosh(xp: Any, x: Any) -> Any:
+    d = abs(wide(x))
+    near = xp.minimum(d, 1)
+    y = xp.where(d < 1, xp.log1p(2 * xp.sinh(near / 2) ** 2), d + xp.log1p(xp.exp(-2 * d)) - log(2))
+    return y.astype(x.dtype, copy=False)
+
+
+LOG_COSH = general(_log_cosh, lambda g, x: g * tanh(x), name="log_cosh")
+
+
+def log_cosh(x: Any) -> Any:
+    """log(cosh(x)), which is x^2 / 2 near 0 and |x| - log 2 far from it.
+
+    Gradient: g * tanh(x).
+    Numerics: exact to rounding for all x: cosh itself is never formed, neither near 1 nor where it would overflow.
+    """
+    return apply(LOG_COSH, (given(x),))
 
 
 __all__ = ["cross_entropy"]

@@ -99,22 +99,46 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 
 def relu6(x: Any) -> Any:
-    """min(max(x, 0), 6). Gradient: g inside the range, 0 outside and at 0 and 6."""
+    """min(max(x, 0), 6). Gradient: g inside the range, 0 outside and at 0 and 6.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.relu6(mg.tensor([-1.0, 2.0, 9.0])).tolist()
+        [0.0, 2.0, 6.0]
+    """
     return hardtanh(x, 0.0, 6.0)
 
 
 def hardsigmoid(x: Any) -> Any:
-    """relu6(x + 3) / 6: a sigmoid of three straight pieces."""
+    """relu6(x + 3) / 6: a sigmoid of three straight pieces.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.hardsigmoid(mg.tensor([-4.0, 0.0, 4.0])).tolist()
+        [0.0, 0.5, 1.0]
+    """
     return hardtanh(divide(add(x, 3), 6), 0.0, 1.0)
 
 
 def hardswish(x: Any) -> Any:
-    """x * relu6(x + 3) / 6. Source: Howard et al., Searching for MobileNetV3 (2019)."""
+    """x * relu6(x + 3) / 6. Source: Howard et al., Searching for MobileNetV3 (2019).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.hardswish(mg.tensor([0.0, 4.0])).tolist()
+        [0.0, 4.0]
+    """
     return multiply(x, hardsigmoid(x))
 
 
 def threshold(x: Any, threshold: float, value: float) -> Any:
-    """x where it is above ``threshold``, ``value`` elsewhere. Gradient: g where x was kept."""
+    """x where it is above ``threshold``, ``value`` elsewhere. Gradient: g where x was kept.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.threshold(mg.tensor([0.5, 2.0]), 1.0, 20.0).tolist()
+        [20.0, 2.0]
+    """
     x = x if isinstance(x, Tensor) else operand(x)
     return where(x > threshold, x, value)
 
@@ -134,7 +158,13 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 
 
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
-    """x where abs(x) > lambd, 0 elsewhere. Gradient: g where x was kept."""
+    """x where abs(x) > lambd, 0 elsewhere. Gradient: g where x was kept.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.hardshrink(mg.tensor([-3.0, 0.5]), 1.0).tolist()
+        [-3.0, 0.0]
+    """
     x = x if isinstance(x, Tensor) else operand(x)
     return where((x > lambd) | (x < -lambd) | (x != x), x, 0.0)
 
@@ -171,6 +201,10 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     """``elu`` with a continuous slope for any alpha: x, or ``alpha * (e**(x / alpha) - 1)`` below 0.
 
     Source: Barron, Continuously Differentiable Exponential Linear Units (2017), eq. 2.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.celu(mg.tensor([-100.0, 2.0]), 2.0).tolist()
+        [-2.0, 2.0]
     """
     if alpha <= 0:
         raise ValueError(f"celu: alpha must be positive, got {alpha}")

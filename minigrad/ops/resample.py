@@ -205,7 +205,15 @@ MODES: dict[str, tuple[Callable[..., Taps], tuple[int, ...]]] = {
 }
 
 
-def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None) -> Any:
+def interpolate(
+    x: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Any:
     """A signal, image or volume of another size.
 
     Shapes: x (N, C, L), (N, C, H, W) or (N, C, D, H, W); result (N, C, *size).
@@ -216,6 +224,8 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
         mode: ``"nearest"`` repeats or drops elements, ``"nearest-exact"`` likewise by their centres; ``"linear"``, ``"bilinear"`` and
             ``"trilinear"`` (for 1, 2, 3 dimensions) mix two neighbours along each axis, ``"bicubic"`` four; ``"area"`` averages.
         align_corners: let the outermost elements, not their outer edges, keep their places; linear and cubic modes only.
+        recompute_scale_factor: with ``scale_factor``, take steps that fit the rounded lengths instead of 1 / factor.
+        antialias: False; there is no filter for making images smaller but ``"area"``.
     Raises:
         ShapeError: an empty result, or a mode that is not for so many dimensions.
         DTypeError: both or neither of ``size`` and ``scale_factor``, or an unknown mode.
@@ -231,7 +241,15 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
     if n not in (1, 2, 3):
         raise ShapeError(f"interpolate: x has shape {tuple(getattr(x, 'shape', ()))}, expected (batch, channels, 1 to 3 lengths)")
     spatial = tuple(x.shape[2:])
+    if antialias:
+        raise ValueError('interpolate: antialias=True does not exist here; mode="area" averages what it leaves out')
+    if recompute_scale_factor and scale_factor is None:
+        raise ValueError("interpolate: recompute_scale_factor needs a scale_factor; leave it out where size is given")
     out, steps = _sizes(n, spatial, size, scale_factor)
+    if recompute_scale_factor:
+        steps = [m / o for m, o in zip(spatial, out, strict=True)]
+    if align_corners is not None and (mode.startswith("nearest") or mode == "area"):
+        raise DTypeError(f"interpolate: align_corners has no meaning in mode {mode!r}; leave it out")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](x, out)
     if mode not in MODES:
@@ -239,8 +257,6 @@ def interpolate(x: Any, size: Any = None, scale_factor: Any = None, mode: str = 
     make, dimensions = MODES[mode]
     if n not in dimensions:
         raise ShapeError(f"interpolate: mode {mode!r} is for {dimensions[0]} spatial dimensions, x has {n}: {tuple(x.shape)}")
-    if align_corners is not None and mode.startswith("nearest"):
-        raise DTypeError(f"interpolate: align_corners has no meaning in mode {mode!r}; leave it out")
     for axis, (m, o, step) in enumerate(zip(spatial, out, steps, strict=True), 2):
         if m != o or step != 1.0:
             x = apply(MIX, (x,), axis, make(m, o, step, bool(align_corners)))
@@ -298,7 +314,13 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
 
 
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
-    """The inverse of ``pixel_shuffle``. Shapes: x (..., C, H * r, W * r); result (..., C * r * r, H, W)."""
+    """The inverse of ``pixel_shuffle``. Shapes: x (..., C, H * r, W * r); result (..., C * r * r, H, W).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.pixel_unshuffle(mg.tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2).tolist()
+        [[[1.0]], [[2.0]], [[3.0]], [[4.0]]]
+    """
     x = _images("pixel_unshuffle", x)
     (r,) = lengths("pixel_unshuffle", "downscale_factor", downscale_factor, 1, 1)
     *lead, c, h, w = x.shape
@@ -313,6 +335,10 @@ def channel_shuffle(x: Any, groups: int) -> Any:
     """Deal the channels of ``groups`` groups out in turn. Shapes: x (N, C, ...); result the same.
 
     Source: Zhang et al., "ShuffleNet", 2017.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.channel_shuffle(mg.tensor([[[1.0], [2.0], [3.0], [4.0]]]), 2).tolist()
+        [[[1.0], [3.0], [2.0], [4.0]]]
     """
     if not isinstance(x, Tensor):
         x = operand(x)

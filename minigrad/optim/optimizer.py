@@ -1,19 +1,31 @@
 """Optimizer: the groups of parameters, their state, and the loop that every method shares."""
 
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite
+from itertools import count
+from math import inf
 from typing import Any
 
+import numpy as np
+
 from ..autograd import Tensor, enable_grad
-from ..autograd.node import stamp
+from ..autograd.node import Handle, stamp
 from ..autograd.tensor import as_data, wrap
-from ..backend import device_of, is_inexact, to_device, working_dtype
-from ..backend.arrays import namespace
+from ..backend import device_of, to_device, working_dtype
 from ..errors import CheckpointError, DTypeError
+from ..nn.parameter import clear_grad
+from .interrupt import uninterrupted
+from .settings import check_parameter, number, two_betas
+from .storage import Plan, blockwise, slot
+
+_keys = count()
 
 
 class Optimizer:
     """The base of all optimizers. A method is one function, ``update(p, g, state, group)``, on raw arrays.
+
+    A method that treats every number alike says ``elementwise = True`` and names the ``arrays`` and ``counters`` of its state: then
+    small parameters are updated together and large ones in blocks (see storage.py). Any other is given each parameter whole, and may
+    put into ``state`` what it likes. An interrupt (Ctrl-C) that comes during the updates takes effect after them.
 
     Args:
         params: parameters, or (name, parameter) pairs as ``model.named_parameters()`` gives them, or dicts ``{"params": ..., "lr": ...}``
@@ -21,48 +33,67 @@ class Optimizer:
         defaults: the settings of groups that do not give their own.
 
     Raises:
-        ValueError: no parameters, one that occurs twice, one that was computed, or a setting that makes no sense.
-        DTypeError: something that is not a Tensor.
+        ValueError: no parameters, one that occurs twice, was computed or (of a lazy module) has no values yet, a senseless setting.
+        DTypeError: something that is not a Tensor, or not floating.
+
+    Numerics:
+        Half precision is updated in float32, and the state is kept in it. A step is silent about overflow and the like.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import optim
+        >>> class Halving(optim.Optimizer):
+        ...     def update(self, p, g, state, group):
+        ...         p *= 0.5
+        >>> x = mg.tensor([8.0], requires_grad=True)
+        >>> opt = Halving([x], {})
+        >>> x.sum().backward(); opt.step(); x.item()
+        4.0
     """
+
+    elementwise = False
+    """Whether ``update`` treats every number alike, so that it may be given many parameters at once, or a part of one."""
+    complex = True
+    """Whether complex parameters make sense. Elementwise methods are given them as real and imaginary parts."""
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.param_groups: list[dict[str, Any]] = []
         self._owner = type(self).__name__
-        if isinstance(params, (Tensor, Mapping)):
-            raise DTypeError(f"{self._owner}: params must be an iterable of parameters or groups, got {type(params).__name__}")
+        self._plans: dict[int, Plan] = {}
+        self._before: dict[int, Callable] = {}
+        self._after: dict[int, Callable] = {}
+        if isinstance(params, (Tensor, Mapping, set, frozenset, str)) or not isinstance(params, Iterable):
+            raise DTypeError(
+                f"{self._owner}: params must be an iterable of parameters or groups that has an order, got {type(params).__name__}"
+            )
         groups = list(params)
         if not groups:
             raise ValueError(f"{self._owner}: got no parameters; was the generator used before?")
-        for group in groups if isinstance(groups[0], Mapping) else [{"params": groups}]:
+        for group in groups if any(isinstance(g, Mapping) for g in groups) else [{"params": groups}]:
             self.add_param_group(group)
 
+    # -- groups -------------------------------------------------------------------------------------------------------
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with settings of their own; what is not given is the default."""
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise DTypeError(f"{self._owner}: a group must be a dict with 'params', got {type(group).__name__}")
         group = dict(group)
         many = group["params"]
-        items = [many] if isinstance(many, Tensor) else list(many)
-        if not items:
-            raise ValueError(f"{self._owner}: a group has no parameters")
-        pairs = [i if isinstance(i, tuple) else (None, i) for i in items]
+        if isinstance(many, (set, frozenset)):
+            raise DTypeError(f"{self._owner}: params must have an order, got a {type(many).__name__}; give a list")
+        pairs = [i if isinstance(i, tuple) else (None, i) for i in ([many] if isinstance(many, Tensor) else many)]
+        if not pairs:
+            raise ValueError(f"{self._owner}: a group has no parameters; was the generator used before?")
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, (name, p) in enumerate(pairs):
-            what = f"parameter {i if name is None else name!r}"
-            if not isinstance(p, Tensor):
-                raise DTypeError(f"{self._owner}: {what} is a {type(p).__name__}, expected a Tensor")
-            if not p.is_leaf:
-                raise ValueError(f"{self._owner}: {what} of shape {p.shape} was computed by {p.node.name}; only leaves can be optimized")  # type: ignore[union-attr]
-            if not is_inexact(p.dtype):
-                raise DTypeError(f"{self._owner}: {what} is {p.dtype}; only floating parameters can be optimized")
-            if id(p) in known:
-                raise ValueError(f"{self._owner}: {what} of shape {p.shape} occurs twice; it would be updated twice a step")
+            check_parameter(self._owner, f"parameter {i if name is None else name!r}", p, known, self.complex)
             known.add(id(p))
         names = [n for n, _ in pairs]
-        if any(n is None for n in names) != all(n is None for n in names):
-            raise ValueError(f"{self._owner}: name all parameters of a group or none")
+        if len({n is None for n in names} | {"param_names" not in g for g in self.param_groups}) > 1:
+            raise ValueError(f"{self._owner}: name all parameters or none")
         if names[0] is not None:
-            taken = [n for g in self.param_groups for n in g.get("param_names", ())] + names
+            taken = [n for g in self.param_groups for n in g["param_names"]] + names
             if len(set(taken)) != len(taken):
                 raise ValueError(f"{self._owner}: two parameters have the same name")
             group["param_names"] = names
@@ -76,54 +107,133 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check(self, group: dict[str, Any]) -> None:
-        """Raise ValueError for settings that make no sense."""
-        for key in ("lr", "weight_decay", "eps", "momentum"):
-            if key in group and not (isfinite(group[key]) and group[key] >= 0):
-                raise ValueError(f"{self._owner}: {key} must be a finite number >= 0, got {group[key]}")
-            if key in group:
-                group[key] = float(group[key])  # a NumPy scalar would widen float32 arrays
-        for beta in group.get("betas", ()):
-            if not 0 <= beta < 1:
-                raise ValueError(f"{self._owner}: betas must be in [0, 1), got {group['betas']}")
+        """Raise ValueError for settings that make no sense; a method with more settings adds its own."""
+        for key in ("lr", "weight_decay", "momentum"):
+            self.within(group, key)
+        if not isinstance(group.get("eps", 0.0), (tuple, list)):
+            self.within(group, "eps")
+        if "betas" in group:
+            group["betas"] = two_betas(self._owner, group["betas"])
 
-    # -- stepping -----------------------------------------------------------------------------------------------------
+    def within(self, group: dict[str, Any], key: str, low: float = 0.0, high: float = inf) -> None:
+        """Make a setting, if it is there, a Python float; ValueError where it is outside its range."""
+        if key in group:
+            group[key] = number(self._owner, key, group[key], low, high)
+
+    # -- the method ---------------------------------------------------------------------------------------------------
+    def arrays(self, group: dict[str, Any]) -> dict[str, float]:
+        """The arrays of a parameter's state that are as large as it is, and the value that each starts with."""
+        return {}
+
+    def counters(self, group: dict[str, Any]) -> dict[str, Any]:
+        """The numbers in a parameter's state, and where they start."""
+        return {}
+
+    def advance(self, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Move the counters on, before each update."""
+        if "step" in self.counters(group):
+            state["step"] += 1
+
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Change the array ``p`` in place, given its gradient ``g``, which must not be changed. ``state`` starts empty."""
+        """Change the array ``p`` and the arrays of ``state`` in place, given the gradient ``g``, which must not be changed."""
         raise NotImplementedError(f"{self._owner}: define update(p, g, state, group)")
 
+    # -- stepping -----------------------------------------------------------------------------------------------------
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; others and their state stay as they are.
 
         Args:
             closure: computes the loss and its gradients again; called first, and what it returns is returned.
+
+        An interrupt waits until the updates are done (not the closure). If an update raises, the error notes which parameter it was;
+        those before it have been updated.
         """
+        args, kwargs = (() if closure is None else (closure,)), {}  # type: tuple[Any, ...], dict[str, Any]
+        for before in tuple(self._before.values()):
+            changed = before(self, args, kwargs)
+            if changed is not None:
+                args, kwargs = changed
+        loss = self._step(*args, **kwargs)
+        for after in tuple(self._after.values()):
+            after(self, args, kwargs)
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         by = f"{self._owner}.step"
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                data, g = p.data, p.grad.data
-                wide = working_dtype(data.dtype)
-                if wide == data.dtype:
-                    self.update(data, g, self.state.setdefault(p, {}), group)
-                else:  # half precision is updated in float32, where small steps survive until they are rounded
-                    a = data.astype(wide)
-                    self.update(a, g.astype(wide), self.state.setdefault(p, {}), group)
-                    data[...] = a
-                stamp(data, by)
+        with uninterrupted(), np.errstate(all="ignore"):  # a warning made an error would stop half-way
+            for i, group in enumerate(self.param_groups):
+                if type(group.get("lr", 0.0)) is not float:
+                    self.check(group)
+                live = [p for p in group["params"] if p.grad is not None]
+                for p in self._gathered(i, live, group, by) if self.elementwise else live:
+                    try:
+                        self._alone(p, group)
+                    except Exception as error:
+                        self._note(error, [p])
+                        raise
+                    stamp(p.data, by)
         return loss
+
+    def _gathered(self, i: int, live: list[Tensor], group: dict[str, Any], by: str) -> list[Tensor]:
+        """Update the small parameters of a group together; returns those that are to be updated alone."""
+        fills, plan = self.arrays(group), self._plans.get(i)
+        if plan is None or not plan.fits(live, fills, self.state):
+            if plan is not None:
+                plan.dissolve(self.state)
+            plan = self._plans[i] = Plan(live, fills, self.counters(group), self.state)
+        for bucket in plan.buckets:
+            try:
+                bucket.step(lambda s: self.advance(s, group), lambda p, g, s: self.update(p, g, s, group), by)
+            except Exception as error:
+                self._note(error, bucket.params)
+                raise
+        return plan.alone
+
+    def _alone(self, p: Tensor, group: dict[str, Any]) -> None:
+        data, g = p.data, p.grad.data  # type: ignore[union-attr]
+        state = self.state.setdefault(p, {})
+        own = {k: slot(state, k, data, fill) for k, fill in self.arrays(group).items()}
+        counters = {k: state.get(k, start) for k, start in self.counters(group).items()}
+        self.advance(counters, group)
+        if self.elementwise:
+            blockwise(data, g, own, lambda a, d, s: self.update(a, d, s | counters, group))
+            state.update(counters)
+            return
+        state.update(counters)
+        wide = working_dtype(data.dtype)
+        a = data if data.dtype == wide else data.astype(wide)
+        self.update(a, g.astype(wide, copy=False), state, group)
+        if a is not data:  # half precision is updated in float32, where small steps survive until they are rounded
+            data[...] = a
+
+    def _note(self, error: Exception, params: list[Tensor]) -> None:
+        ids = {id(p) for p in params}
+        labels = [f"{key!r} {p.shape}" for key, p in self._keys() if id(p) in ids]
+        error.add_note(f"in {self._owner}.step, parameter {', '.join(labels)}; those before have been updated")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                p.grad = None if set_to_none else wrap(namespace(type(p.data)).zeros_like(p.data), None)
+                clear_grad(p, set_to_none)
+
+    def register_step_pre_hook(self, hook: Callable) -> Handle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return new (args, kwargs) for it. Returns what removes it."""
+        return self._hook(self._before, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> Handle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step. Returns what removes it."""
+        return self._hook(self._after, hook)
+
+    @staticmethod
+    def _hook(table: dict, hook: Callable) -> Handle:
+        key = next(_keys)
+        table[key] = hook
+        return Handle(table, key)
 
     # -- state --------------------------------------------------------------------------------------------------------
     def _keys(self) -> list[tuple[Any, Tensor]]:
@@ -139,7 +249,7 @@ class Optimizer:
         state = {}
         for key, p in self._keys():
             if self.state.get(p):
-                state[key] = {k: wrap(v.copy(), None) if hasattr(v, "dtype") else v for k, v in self.state[p].items()}
+                state[key] = {k: wrap(v.copy(), None) if hasattr(v, "dtype") else v for k, v in self.packed(self.state[p]).items()}
         names = iter([key for key, _ in self._keys()])
         groups = [
             {k: v for k, v in group.items() if k not in ("params", "param_names")} | {"params": [next(names) for _ in group["params"]]}
@@ -150,40 +260,63 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over settings and state: all, or nothing if they do not fit.
 
+        With names on both sides the parameters may be in another order. Numbers may come as 0-d tensors, as from a file.
+
         Raises:
             CheckpointError: other groups, other parameters, or arrays of other shapes.
         """
+        who = f"{self._owner}.load_state_dict"
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise CheckpointError(f"{who}: expected what state_dict() gives, a dict with 'state' and 'param_groups'")
         saved, mine = list(state_dict["param_groups"]), self._keys()
         sizes, expected = [len(g["params"]) for g in saved], [len(g["params"]) for g in self.param_groups]
         if sizes != expected:
-            raise CheckpointError(f"{self._owner}.load_state_dict: groups of {sizes} parameters, expected {expected}")
+            raise CheckpointError(f"{who}: groups of {sizes} parameters, expected {expected}")
         theirs = [k for g in saved for k in g["params"]]
         by_name = all(isinstance(k, str) for k in theirs) and all(isinstance(k, str) for k, _ in mine)
         if by_name and set(theirs) != {k for k, _ in mine}:
-            raise CheckpointError(f"{self._owner}.load_state_dict: other parameters: {sorted(set(theirs) ^ {k for k, _ in mine})}")
+            raise CheckpointError(f"{who}: other parameters: {sorted(set(theirs) ^ {k for k, _ in mine})}")
+        settings = [{k: v for k, v in g.items() if k in self.defaults or k == "initial_lr"} for g in saved]
+        merged = [{**group, **new} for group, new in zip(self.param_groups, settings, strict=True)]
+        for group in merged:
+            self.check(group)
+        of = {id(p): group for group in merged for p in group["params"]}
         fresh: dict[Tensor, dict[str, Any]] = {}
         for (name, p), other in zip(mine, theirs, strict=True):
             entries = state_dict["state"].get(name if by_name else other)
-            if entries is None:
-                continue
-            own = fresh[p] = {}
-            for k, v in entries.items():
-                if hasattr(v, "shape") and v.shape:
-                    if tuple(v.shape) != p.shape:
-                        raise CheckpointError(
-                            f"{self._owner}.load_state_dict: {k} of {name!r} has shape {tuple(v.shape)}, expected {p.shape}"
-                        )
-                    own[k] = to_device(as_data(v, copy=True), device_of(p.data))
-                elif hasattr(v, "shape"):
-                    own[k] = v.item() if k == "step" or p.shape != () else to_device(as_data(v, copy=True), device_of(p.data))
-                else:
-                    own[k] = v
-        settings = [{k: v for k, v in g.items() if k in self.defaults or k == "initial_lr"} for g in saved]
-        for group in settings:
-            self.check(group)
+            if entries is not None:
+                fresh[p] = self.unpacked({k: self._taken(who, name, p, k, v, of[id(p)]) for k, v in entries.items()})
         self.state = fresh
-        for group, new in zip(self.param_groups, settings, strict=True):
+        for group, new in zip(self.param_groups, merged, strict=True):
             group.update(new)
+
+    def _taken(self, who: str, name: Any, p: Tensor, key: str, value: Any, group: dict[str, Any]) -> Any:
+        """An entry of a saved state as it is kept: a counter as a Python number, an array on the parameter's device."""
+        counters = self.counters(group)
+        if key in counters:
+            value = value.item() if hasattr(value, "item") else value
+            return value if counters[key] is None else type(counters[key])(value)
+        if not hasattr(value, "shape"):
+            return value
+        expected = self.shape_of(key, p)
+        if expected is not None and tuple(value.shape) != expected:
+            raise CheckpointError(f"{who}: {key} of {name!r} has shape {tuple(value.shape)}, expected {expected}")
+        return to_device(as_data(value, copy=True), device_of(p.data))
+
+    def shape_of(self, key: str, p: Tensor) -> tuple[int, ...] | None:
+        """The shape of an array in the state of ``p``; None: any."""
+        return p.shape
+
+    def packed(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A parameter's state as it is saved: arrays and numbers."""
+        return state
+
+    def unpacked(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The inverse of ``packed``."""
+        return state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_plans": {}}  # a copy makes its own: its arrays are no views of one another
 
     def __repr__(self) -> str:
         lines = []
@@ -200,16 +333,6 @@ def directed(p: Any, g: Any, group: dict[str, Any], decay: bool = True) -> Any:
     if decay and group["weight_decay"]:
         g = g + group["weight_decay"] * p
     return g
-
-
-def descend(p: Any, rate: float, g: Any, block: int = 1 << 16) -> None:
-    """``p -= rate * g``, a block at a time where memory allows it, so that the product needs no array of its own size."""
-    if p.size <= block or not (p.flags.c_contiguous and g.flags.c_contiguous):
-        p -= rate * g
-        return
-    here, slope = p.reshape(-1), g.reshape(-1)
-    for i in range(0, here.size, block):
-        here[i : i + block] -= rate * slope[i : i + block]
 
 
 Params = Iterable[Any]

@@ -8,7 +8,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 
-UNIVERSAL = {"device", "dtype", "inplace", "self", "size_average", "reduce"}
+UNIVERSAL = {"device", "dtype", "inplace", "self", "size_average", "reduce", "min_value", "max_value"}
 
 
 def leaves(y):

@@ -7,9 +7,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
+from minigrad.errors import DTypeError, IndexRangeError, ShapeError
 from minigrad.nn import functional as F
-from minigrad.nn import init
 
 
 def x(*shape):
@@ -39,7 +38,40 @@ def test_sequential():
         nn.Sequential(nn.ReLU(), lambda v: v)
 
 
-def test_lists_and_dicts():
+def test_sequences_are_lists():
+    a, b, c, d = (nn.Linear(2, 2) for _ in range(4))
+    net = nn.Sequential(a, b)
+    both = net + nn.Sequential(c)
+    assert [*both] == [a, b, c]
+    assert list(both._modules) == ["0", "1", "2"]
+    net += [d]
+    assert [*net] == [a, b, d]
+    assert net.pop(0) is a
+    assert net.pop() is d
+    assert list(net._modules) == ["0"]
+    assert b in net
+    assert a not in net
+    many = nn.ModuleList([a, b, c, d])
+    del many[1:3]
+    assert [*many] == [a, d]
+    assert [*reversed(many)] == [d, a]
+    many.insert(-1, b)
+    assert [*many] == [a, b, d]
+    many[-1] = c
+    assert many[2] is c
+    assert isinstance(many + nn.ModuleList([d]), nn.ModuleList)
+    for bad in (lambda: many.append(3), lambda: many.insert(0, 3), lambda: many.extend([d, 3][1:])):
+        with pytest.raises(DTypeError, match="Module"):
+            bad()
+    assert [*many] == [a, b, c]
+    with pytest.raises(IndexError):
+        many.pop(3)
+    with pytest.raises(ValueError, match="contain itself"):
+        many.insert(0, many)
+    assert [*many] == [a, b, c]
+
+
+def test_lists_and_dicts_of_modules():
     many = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
     assert len(list(many.parameters())) == 6
     assert next(iter(many.state_dict())) == "0.weight"
@@ -50,11 +82,44 @@ def test_lists_and_dicts():
     assert list(named.state_dict()) == ["b.weight", "b.bias"]
     del named["a"]
     assert len(named) == 1
-    with pytest.raises(ValueError, match="keys"):
-        named["keys"] = nn.ReLU()
+    named.update([("c", nn.Tanh())])
+    named.update(nn.ModuleDict({"d": nn.Tanh()}))
+    assert list(named.keys()) == ["b", "c", "d"]
+    assert named.get("e") is None
+    assert isinstance(named.pop("c"), nn.Tanh)
+    named.clear()
+    assert list(named.items()) == []
+    for name in ("keys", "training", "_hooks"):
+        with pytest.raises(ValueError, match=name):
+            named[name] = nn.ReLU()
     with pytest.raises(KeyError):
         named["c"]
-    assert len(list(nn.ParameterList([[1.0], [2.0]]).parameters())) == 2
+    with pytest.raises(KeyError):
+        del named["c"]
+
+
+def test_lists_and_dicts_of_parameters():
+    many = nn.ParameterList([[1.0], nn.Parameter([2.0])])
+    many += [mg.tensor([3.0])]
+    many.insert(0, [0.0])
+    assert [p.item() for p in many] == [0, 1, 2, 3]
+    assert list(many.state_dict()) == ["0", "1", "2", "3"]
+    assert [p.item() for p in many[1:3]] == [1, 2]
+    many[0] = [9.0]
+    assert many.pop(0).item() == 9
+    assert all(isinstance(p, nn.Parameter) for p in many.parameters())
+    assert repr(many) == "ParameterList(0: float32 (1,), 1: float32 (1,), 2: float32 (1,))"
+    named = nn.ParameterDict({"a": [1.0]})
+    named["b"] = nn.Parameter([2.0])
+    named.update({"a": [5.0]})
+    assert {name: p.item() for name, p in named.items()} == {"a": 5.0, "b": 2.0}
+    assert "b" in named
+    assert named.pop("b").item() == 2
+    with pytest.raises(ValueError, match="values"):
+        named["values"] = [1.0]
+    with pytest.raises(DTypeError):
+        named["c"] = [1]
+    assert list(named) == ["a"]
 
 
 def test_shaping_layers():
@@ -93,8 +158,12 @@ def test_bad_settings():
         nn.Conv2d(3, 4, 3, groups=2)
     with pytest.raises(ValueError, match="padding_mode"):
         nn.Conv2d(2, 4, 3, padding_mode="mirror")
-    with pytest.raises(DTypeError):
-        nn.Conv2d(2, 4, 3.0)
+    for bad in (lambda: nn.Conv2d(2, 4, 3.0), lambda: nn.Linear(2.0, 3), lambda: nn.Conv1d(2, True, 3), lambda: nn.Linear("2", 3)):
+        with pytest.raises(DTypeError, match="must be an integer"):
+            bad()
+    for bad in (lambda: nn.Linear(-1, 3), lambda: nn.Conv2d(2, 4, 3, groups=0)):
+        with pytest.raises(ShapeError, match="at least"):
+            bad()
     for p in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="Dropout"):
             nn.Dropout(p)
@@ -134,42 +203,6 @@ def test_embedding_padding():
     assert layer.weight.grad.tolist() == [[1, 1], [2, 2], [0, 0], [0, 0]]
     with pytest.raises(IndexRangeError, match="id 4"):
         layer([4])
-
-
-def test_losses_move_their_weights_but_do_not_save_them():
-    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0])
-    assert loss.state_dict() == {}
-    assert loss.double().weight.dtype == np.float64
-    assert len(list(loss.buffers())) == 1
-    assert abs(loss(mg.tensor([[0.0, 0.0]]), mg.tensor([1])).item() - np.log(2)) < 1e-6
-
-
-# -- init -------------------------------------------------------------------------------------------------------------
-def test_init():
-    w = nn.Parameter(np.zeros((200, 100, 3)))
-    assert init.fans(w.shape) == (300, 600)
-    for f, std in (
-        (init.xavier_normal_, np.sqrt(2 / 900)),
-        (init.xavier_uniform_, np.sqrt(2 / 900)),
-        (init.kaiming_normal_, np.sqrt(2 / 300)),
-        (lambda t: init.kaiming_uniform_(t, mode="fan_out", nonlinearity="relu"), np.sqrt(2 / 600)),
-        (lambda t: init.normal_(t, 1, 0.5), 0.5),
-        (lambda t: init.trunc_normal_(t, 0, 1, -0.5, 0.5), 0.2829),
-    ):
-        assert f(w) is w
-        assert abs(w.numpy().std() / std - 1) < 0.02
-    assert (init.constant_(w, 3).numpy() == 3).all()
-    assert (init.ones_(w).numpy() == 1).all()
-    assert (init.zeros_(w).numpy() == 0).all()
-    assert init.uniform_(w, 2, 3).numpy().min() >= 2
-    assert w.requires_grad
-    assert init.calculate_gain("leaky_relu", 2) == np.sqrt(2 / 5)
-    with pytest.raises(ShapeError, match="two axes"):
-        init.xavier_normal_(nn.Parameter([1.0]))
-    with pytest.raises(ValueError, match="rule"):
-        init.calculate_gain("rule")
-    with pytest.raises(GraphError, match="leaves"):
-        init.zeros_(w * 2)
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

@@ -200,20 +200,50 @@ def test_to_casts_floats_and_keeps_the_objects():
         net.to("int64")
 
 
-def test_hooks():
-    layer, seen = nn.Linear(2, 2), []
-    pre = layer.register_forward_pre_hook(lambda m, args: (args[0] * 0,))
-    post = layer.register_forward_hook(lambda m, args, y: seen.append(args[0].numpy().copy()))
-    x = mg.tensor([[1.0, 2.0]])
-    assert np.allclose(layer(x).numpy(), layer.bias.numpy())
-    assert (seen[0] == 0).all()
-    pre.remove()
-    change = layer.register_forward_hook(lambda m, args, y: y * 0)
-    assert (layer(x).numpy() == 0).all()
-    change.remove()
-    post.remove()
-    layer(x)
-    assert len(seen) == 2
+def test_freezing():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)))
+    assert net.freeze("0.*", "1.?.bias") is net
+    assert [n for n, p in net.named_parameters() if p.requires_grad] == ["1.0.weight", "1.1.weight"]
+    net(mg.ones((1, 2))).sum().backward()
+    assert net[0].weight.grad is None
+    net.unfreeze("0.weight")
+    assert net[0].weight.requires_grad
+    with pytest.raises(ValueError, match=r"no parameter matches 'head.*'; there are \['0.weight'"):
+        net.unfreeze("*", "head.*")
+    assert not net[0].bias.requires_grad
+    net.unfreeze()
+    assert all(p.requires_grad for p in net.parameters())
+    net.freeze()
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+def test_state_by_prefix_and_without_nan():
+    net = Net()
+    state = net.state_dict(prefix="net.")
+    assert list(state)[:2] == ["net.scale", "net.seen"]
+    bad = net.state_dict()
+    bad["scale"] = mg.tensor([np.nan])
+    with pytest.raises(CheckpointError, match="scale holds NaN"):
+        net.load_state_dict(bad, finite=True)
+    assert net.scale.item() == 2
+    net.load_state_dict(bad)
+    assert np.isnan(net.scale.item())
+
+
+def test_names_that_would_be_hidden():
+    class Computed(nn.Module):
+        @property
+        def weight(self):
+            return 3
+
+    with pytest.raises(AttributeError, match=r"Computed\.weight is a property"):
+        Computed().weight = nn.Parameter([1.0])
+    with pytest.raises(DTypeError, match="string"):
+        nn.Module().register_parameter(3, nn.Parameter([1.0]))
+    listed = dir(nn.Sequential(nn.Linear(1, 1)))
+    assert "forward" in listed
+    assert "0" not in listed
+    assert "weight" in dir(nn.Linear(1, 1))
 
 
 def test_copies_and_pickles():

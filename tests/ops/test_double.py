@@ -47,7 +47,14 @@ SENDS = {
     "nn.functional.adaptive_max_pool1d": TABLE,
     "nn.functional.adaptive_max_pool2d": TABLE,
     "nn.functional.adaptive_max_pool3d": TABLE,
-    "nn.functional.dropout": "the generator draws on the host",
+    **{
+        f"nn.functional.{name}": "the generator draws on the host"
+        for name in (
+            *("alpha_dropout", "drop_path", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
+            *("gaussian_dropout", "gaussian_noise", "rrelu", "stochastic_pool2d"),
+        )
+    },
+    "nn.functional.gumbel_softmax": "the generator draws on the host",
     "nn.functional.interpolate": TABLE,
     "nn.functional.pad": TABLE,
     "nanquantile": TABLE,

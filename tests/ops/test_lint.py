@@ -20,6 +20,7 @@ def called(path):
 NUMPY = {
     "creation": "makes arrays on the CPU and sends them where they are wanted",
     "linalg/decompositions": "finfo",
+    "normalization/layer": "finfo; integers of NumPy's kinds",
     "indexing": "indices given as lists; NumPy's own way of adding at duplicates",
     "inplace": "values given as lists; tests whether two arrays share memory",
     "joining": "positions given as lists, worked out on the CPU",

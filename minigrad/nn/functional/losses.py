@@ -2,97 +2,170 @@
 
 from typing import Any
 
-from ... import ops
-from ...autograd.tensor import Tensor, raw, wrap
+from ...autograd.tensor import raw
 from ...backend.arrays import namespace
 from ...errors import ShapeError
 from ...ops.activation import logsigmoid
 from ...ops.arithmetic import minimum
 from ...ops.indexing import take_along_axis
-from ...ops.losses import checked_labels, class_weights, given, reduced, surprise
+from ...ops.logic import where
+from ...ops.losses import checked_labels, class_weights, given, log_cosh, reduced, surprise
 from ...ops.powers import square
+from ...ops.reduce import sum
 from ...ops.shape import reshape
+from .targets import alike, check_not_negative, check_positive, factor
 
 
-def check_reduction(who: str, reduction: str) -> str:
-    """The reduction itself; ValueError unless it is one."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{who}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-    return reduction
+# -- of numbers -------------------------------------------------------------------------------------------------------
+def _weighted(who: str, losses: Any, reduction: str, weight: Any) -> Any:
+    """The losses reduced; with weights the mean is over these, and 0 where they are all 0."""
+    if weight is None:
+        return reduced(who, losses, reduction)
+    w = factor(who, "weight", weight, losses, whole=True)
+    total = None
+    if reduction == "mean":
+        total = sum(w)
+        total = total + (raw(total) == 0)
+    return reduced(who, losses * w, reduction, total)
 
 
-# -- losses -----------------------------------------------------------------------------------------------------------
-def _pair(who: str, input: Any, target: Any) -> tuple[Any, Any]:
-    """Both as arrays or Tensors of one shape: broadcasting (N, 1) against (N,) would be a wrong loss that looks right."""
-    input, target = given(input), given(target)
-    if tuple(input.shape) != tuple(target.shape):
-        raise ShapeError(
-            f"{who}: input {tuple(input.shape)} and target {tuple(target.shape)} must have the same shape; nothing is broadcast"
-        )
-    return input, target
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """The squared error, (input - target)^2.
 
-
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """(input - target)^2.
-
-    Shapes: both the same.
+    Shapes: both the same; the result () or, without a reduction, theirs.
 
     Args:
-        reduction: "mean", "sum" or "none".
+        input, target: numbers; integers as targets are taken in the input's dtype.
+        reduction: "mean", "sum" or "none". The mean of nothing is 0, with gradient 0.
+        weight: a factor for each loss, of the input's shape; the mean is then divided by the sum of the weights.
 
     Raises:
         ShapeError: the shapes differ.
+        ValueError: another reduction.
 
+    Gradient: 2 (input - target) to the input; to target and weight too.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
         >>> F.mse_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0])).item()
         2.0
     """
-    input, target = _pair("mse_loss", input, target)
-    return reduced("mse_loss", square(input - target), reduction)
+    input, target = alike("mse_loss", input=input, target=target)
+    return _weighted("mse_loss", square(input - target), reduction, weight)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """|input - target|; the derivative at 0 is 0. Shapes and reduction: as ``mse_loss``."""
-    input, target = _pair("l1_loss", input, target)
-    return reduced("l1_loss", abs(input - target), reduction)
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """The absolute error, |input - target|. Shapes, arguments and errors: as ``mse_loss``.
+
+    Gradient: the sign of input - target, 0 where they are equal.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> F.l1_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0])).item()
+        1.0
+    """
+    input, target = alike("l1_loss", input=input, target=target)
+    return _weighted("l1_loss", abs(input - target), reduction, weight)
 
 
 def _huber(who: str, input: Any, target: Any, delta: float) -> Any:
-    input, target = _pair(who, input, target)
+    input, target = alike(who, input=input, target=target)
     a = abs(input - target)
     m = minimum(a, delta)
     return m * (a - 0.5 * m)  # at |a| = delta both branches of the minimum have the same gradient
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
     """(input - target)^2 / 2 within delta, delta (|input - target| - delta / 2) outside.
 
-    Shapes and reduction: as ``mse_loss``.
+    Shapes: both the same.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        delta: where the parabola becomes a line; above 0.
+        weight: a factor for each loss. Unlike that of ``mse_loss`` the mean is over their number, as in PyTorch.
+
+    Raises:
+        ShapeError: the shapes differ.
+        ValueError: delta is not positive.
 
     Source:
         Huber, "Robust estimation of a location parameter", 1964.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> F.huber_loss(mg.tensor([0.5, 3.0]), mg.tensor([0.0, 0.0]), reduction="none").tolist()
+        [0.125, 2.5]
     """
-    if not delta > 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return reduced("huber_loss", _huber("huber_loss", input, target, delta), reduction)
+    check_positive("huber_loss", delta=delta)
+    losses = _huber("huber_loss", input, target, delta)
+    if weight is not None:
+        losses = losses * factor("huber_loss", "weight", weight, losses, whole=True)
+    return reduced("huber_loss", losses, reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """``huber_loss`` with delta = beta, divided by beta; ``l1_loss`` for beta = 0."""
-    if not beta >= 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    """``huber_loss`` with delta = beta, divided by beta; ``l1_loss`` for beta = 0.
+
+    Raises:
+        ShapeError: the shapes differ.
+        ValueError: beta is negative.
+
+    Source:
+        Girshick, "Fast R-CNN", 2015, eq. 3, where beta is 1.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> F.smooth_l1_loss(mg.tensor([0.5, 3.0]), mg.tensor([0.0, 0.0]), reduction="none", beta=2.0).tolist()
+        [0.0625, 2.0]
+    """
+    check_not_negative("smooth_l1_loss", beta=beta)
     if beta == 0:
         return l1_loss(input, target, reduction)
     return reduced("smooth_l1_loss", _huber("smooth_l1_loss", input, target, beta) / beta, reduction)
 
 
+def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """log cosh(input - target): a parabola near 0 and a line far from it, like ``huber_loss``, but smooth to every order.
+
+    Shapes and reduction: as ``mse_loss``.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Gradient: tanh(input - target), to the target its negative.
+    Numerics: exact for errors of any size; cosh is never formed.
+    Source:
+        Saleh and Saleh, "Statistical properties of the log-cosh loss function used in machine learning", 2022, eq. 2.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> round(F.log_cosh_loss(mg.tensor([1000.0]), mg.tensor([0.0])).item(), 3)
+        999.307
+    """
+    input, target = alike("log_cosh_loss", input=input, target=target)
+    return reduced("log_cosh_loss", log_cosh(input - target), reduction)
+
+
+# -- of classes -------------------------------------------------------------------------------------------------------
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
-    """-input[target]: the negative log-likelihood, given log-probabilities.
+    """The negative log-likelihood, -input[target], of log-probabilities.
 
     Shapes: input (N, C), (N, C, d1, ...) or (C,); target (N,), (N, d1, ...) or (), integers.
-    Args: as ``cross_entropy``.
+
+    Args:
+        weight: one factor per class; a constant.
+        ignore_index: rows with this label count for nothing.
+        reduction: "mean" (over the weights of the rows that count; of none it is 0 with gradient 0), "sum" or "none".
+
+    Raises:
+        IndexRangeError, DTypeError, ShapeError: as ``cross_entropy``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> F.nll_loss(mg.tensor([[-0.25, -1.5], [-2.0, -0.25]]), mg.tensor([0, 0])).item()
+        1.125
     """
     input, target = given(input), given(target)
     shape = tuple(input.shape)
@@ -105,62 +178,77 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     w = class_weights("nll_loss", weight, shape[1], input.dtype, len(shape))
     losses = -reshape(take_along_axis(input, labels.reshape((shape[0], 1, *shape[2:])), axis=1), labels.shape)
     if w is None and valid is None:
-        return reduced("nll_loss", losses, reduction, max(labels.size, 1))
+        return reduced("nll_loss", losses, reduction)
     xp = namespace(type(labels))
-    factor = xp.ones(labels.shape, input.dtype) if w is None else w.reshape(-1)[labels]
+    weights = xp.ones(labels.shape, input.dtype) if w is None else w.reshape(-1)[labels]
     if valid is not None:
-        factor = xp.where(valid, factor, 0).astype(input.dtype)
-        losses = ops.where(wrap(valid, None) if isinstance(losses, Tensor) else valid, losses, 0)
-    count = factor.sum()
-    return reduced("nll_loss", losses * factor, reduction, xp.where(count == 0, 1, count).astype(input.dtype))
-
-
-def _factor(weight: Any, like: Any) -> Any:
-    """A constant factor in the dtype of the losses, so that it does not widen them."""
-    return raw(given(weight)).astype(like.dtype, copy=False)
+        weights = xp.where(valid, weights, 0).astype(input.dtype)
+        losses = where(valid, losses, 0)
+    count = weights.sum()
+    return reduced("nll_loss", losses * weights, reduction, xp.where(count == 0, 1, count).astype(input.dtype))
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    """-(target log input + (1 - target) log(1 - input)), given probabilities; logarithms are cut off at -100.
+    """-(target log input + (1 - target) log(1 - input)), given probabilities.
 
     Shapes: both the same; weight anything that broadcasts to it.
 
+    Args:
+        weight: a factor for each loss.
+        reduction: "mean", "sum" or "none".
+
     Raises:
         ShapeError: the shapes differ.
-        ValueError: the input is outside [0, 1] or NaN.
+        ValueError: the input is outside [0, 1] or NaN (looked at on the CPU only).
 
     Gradient: (input - target) / (input (1 - input)), whose denominator is kept above 1e-12.
+    Numerics: logarithms are cut off at -100. ``binary_cross_entropy_with_logits`` is exact where this rounds.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad.nn import functional as F
+        >>> F.binary_cross_entropy(mg.tensor([0.0, 1.0]), mg.tensor([1.0, 0.0]), reduction="none").tolist()
+        [100.0, 100.0]
     """
-    losses = surprise(input, target)
-    return reduced("binary_cross_entropy", losses if weight is None else losses * _factor(weight, losses), reduction)
+    who = "binary_cross_entropy"
+    losses = surprise(*alike(who, input=input, target=target))
+    return reduced(who, losses if weight is None else losses * factor(who, "weight", weight, losses), reduction)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> Any:
     """``binary_cross_entropy(sigmoid(input), target)``, exact for logits of any size.
 
+    Shapes: both the same; weight and pos_weight anything that broadcasts to it.
+
     Args:
+        weight: a factor for each loss.
+        reduction: "mean", "sum" or "none".
         pos_weight: multiplies the part of the ones; broadcasts to the input.
 
+    Raises:
+        ShapeError: the shapes differ.
+
+    Gradient: sigmoid(input) - target, without pos_weight; -input to the target.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
         >>> F.binary_cross_entropy_with_logits(mg.tensor([1e4, -1e4]), mg.tensor([0.0, 0.0]), reduction="none").tolist()
         [10000.0, 0.0]
     """
-    x, y = _pair("binary_cross_entropy_with_logits", input, target)
+    who = "binary_cross_entropy_with_logits"
+    x, y = alike(who, input=input, target=target)
     s = logsigmoid(x)
     if pos_weight is not None:
-        s = s * (y * (_factor(pos_weight, x) - 1) + 1)
+        s = s * (y * (factor(who, "pos_weight", pos_weight, x) - 1) + 1)
     losses = (1 - y) * x - s
-    return reduced("binary_cross_entropy_with_logits", losses if weight is None else losses * _factor(weight, losses), reduction)
+    return reduced(who, losses if weight is None else losses * factor(who, "weight", weight, losses), reduction)
 
 
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "check_reduction",
     "huber_loss",
     "l1_loss",
+    "log_cosh_loss",
     "mse_loss",
     "nll_loss",
     "smooth_l1_loss",

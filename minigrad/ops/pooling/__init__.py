@@ -1,4 +1,5 @@
-"""Pooling in one, two and three dimensions: by the maximum, the mean, a norm; with given windows or to a given size."""
+"""Pooling in one, two and three dimensions: by the maximum, the mean, a norm, a draw; with given windows, drawn
+ones, or to a given size; and the way back from the maxima."""
 
 from .adaptive import (
     adaptive_avg_pool1d,
@@ -9,7 +10,10 @@ from .adaptive import (
     adaptive_max_pool3d,
 )
 from .average import avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d, lp_pool2d, lp_pool3d
+from .fractional import fractional_max_pool2d, fractional_max_pool3d
 from .max import max_pool1d, max_pool2d, max_pool3d
+from .stochastic import stochastic_pool2d
+from .unpool import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -21,10 +25,16 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
+    "stochastic_pool2d",
 ]

@@ -79,7 +79,13 @@ def _mapped(index: Any, maps: list[list[int]], spatial: Ints) -> Any:
 
 
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
-    """The means of ``output_size`` equal parts of a signal. Shapes: x (N, C, L) or (C, L). See ``adaptive_avg_pool2d``."""
+    """The means of ``output_size`` equal parts of a signal. Shapes: x (N, C, L) or (C, L). See ``adaptive_avg_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.adaptive_avg_pool1d(mg.tensor([[1.0, 3.0, 5.0]]), 2).tolist()
+        [[2.0, 4.0]]
+    """
     return _adaptive_avg_pool("adaptive_avg_pool1d", 1, x, output_size)
 
 
@@ -104,12 +110,24 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
 
 
 def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
-    """The means of equal parts of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``adaptive_avg_pool2d``."""
+    """The means of equal parts of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``adaptive_avg_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.adaptive_avg_pool3d(mg.ones((1, 4, 5, 6)), (1, 2, None)).shape
+        (1, 1, 2, 6)
+    """
     return _adaptive_avg_pool("adaptive_avg_pool3d", 3, x, output_size)
 
 
 def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest numbers of ``output_size`` equal parts of a signal. See ``adaptive_max_pool2d``."""
+    """The largest numbers of ``output_size`` equal parts of a signal. See ``adaptive_max_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.adaptive_max_pool1d(mg.tensor([[1.0, 3.0, 5.0]]), 2).tolist()
+        [[3.0, 5.0]]
+    """
     return _adaptive_max_pool("adaptive_max_pool1d", 1, x, output_size, return_indices)
 
 
@@ -132,7 +150,13 @@ def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) 
 
 
 def adaptive_max_pool3d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest numbers of equal parts of a volume. See ``adaptive_max_pool2d``."""
+    """The largest numbers of equal parts of a volume. See ``adaptive_max_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.adaptive_max_pool3d(mg.ones((1, 4, 5, 6)), 2).shape
+        (1, 2, 2, 2)
+    """
     return _adaptive_max_pool("adaptive_max_pool3d", 3, x, output_size, return_indices)
 
 

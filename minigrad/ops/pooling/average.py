@@ -12,7 +12,7 @@ from ...backend import working_dtype
 from ...errors import DTypeError
 from ..logic import not_equal, where
 from ..powers import power
-from ..windows import Ints, Pairs, batched, overlap, pool_geometry, unbatched
+from ..windows import Ints, Pairs, batched, lengths, overlap, pool_geometry, unbatched
 
 
 def _average(xp: Any, x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Pairs, include: bool, divisor: Any) -> Any:
@@ -93,7 +93,13 @@ def avg_pool1d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """The mean of each window of a signal. Shapes: x (N, C, L) or (C, L). See ``avg_pool2d``."""
+    """The mean of each window of a signal. Shapes: x (N, C, L) or (C, L). See ``avg_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.avg_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+        [[2.0, 1.0]]
+    """
     return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -138,7 +144,13 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """The mean of each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``avg_pool2d``."""
+    """The mean of each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``avg_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.avg_pool3d(mg.ones((1, 4, 4, 6)), 2).shape
+        (1, 2, 2, 3)
+    """
     return _avg_pool("avg_pool3d", 3, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -147,7 +159,9 @@ def _lp_pool(name: str, n: int, x: Any, norm_type: float, kernel_size: Any, stri
     if isinstance(norm_type, bool) or not isinstance(norm_type, (int, float)) or not norm_type > 0:
         raise DTypeError(f"{name}: norm_type must be a number above 0, got {norm_type!r}")
     x, with_batch = batched(name, x, n)
-    y = _avg_pool(name, n, x if norm_type == 1 else power(x, norm_type), kernel_size, stride, 0, ceil_mode, True, 1)
+    y = _avg_pool(name, n, x if norm_type == 1 else power(x, norm_type), kernel_size, stride, 0, ceil_mode, True, None if ceil_mode else 1)
+    if ceil_mode:  # PyTorch's: the mean of what is there, times the size of a whole window
+        y = y * prod(lengths(name, "kernel_size", kernel_size, n, 1))
     if norm_type != 1:
         some = not_equal(y, 0)  # the root has no slope at 0: take 1 there, and drop it
         y = where(some, power(where(some, y, 1.0), 1 / norm_type), 0.0)
@@ -155,7 +169,13 @@ def _lp_pool(name: str, n: int, x: Any, norm_type: float, kernel_size: Any, stri
 
 
 def lp_pool1d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """The p-norm of each window of a signal. Shapes: x (N, C, L) or (C, L). See ``lp_pool2d``."""
+    """The p-norm of each window of a signal. Shapes: x (N, C, L) or (C, L). See ``lp_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.lp_pool1d(mg.tensor([[3.0, 4.0]]), 2, 2).tolist()
+        [[5.0]]
+    """
     return _lp_pool("lp_pool1d", 1, x, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -168,7 +188,7 @@ def lp_pool2d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ce
         norm_type: p, above 0.
         kernel_size: the size of the window; an integer or one per axis.
         stride: the step from window to window; default: ``kernel_size``.
-        ceil_mode: keep a last window that hangs over the end.
+        ceil_mode: keep a last window that hangs over the end; its sum is scaled up to that of a whole window, as in PyTorch.
     Gradient: 0 in windows whose sum is 0.
     Example:
         >>> import minigrad as mg
@@ -179,7 +199,13 @@ def lp_pool2d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ce
 
 
 def lp_pool3d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
-    """The p-norm of each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``lp_pool2d``."""
+    """The p-norm of each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``lp_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.lp_pool3d(mg.ones((1, 2, 2, 2)), 1, 2).tolist()
+        [[[[8.0]]]]
+    """
     return _lp_pool("lp_pool3d", 3, x, norm_type, kernel_size, stride, ceil_mode)
 
 

@@ -144,7 +144,13 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest number in each window of a signal. Shapes: x (N, C, L) or (C, L). See ``max_pool2d``."""
+    """The largest number in each window of a signal. Shapes: x (N, C, L) or (C, L). See ``max_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.max_pool1d(mg.tensor([[1.0, 3.0, 2.0, 0.0]]), 2).tolist()
+        [[3.0, 2.0]]
+    """
     return max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -190,7 +196,13 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest number in each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``max_pool2d``."""
+    """The largest number in each window of a volume. Shapes: x (N, C, D, H, W) or (C, D, H, W). See ``max_pool2d``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nn.functional.max_pool3d(mg.ones((1, 4, 4, 6)), 2).shape
+        (1, 2, 2, 3)
+    """
     return max_pool("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 

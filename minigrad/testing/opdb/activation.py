@@ -152,6 +152,22 @@ SPECS = [
         errors=[((np.ones(3),), {}, ShapeError, ("swiglu", "3"))],
     ),
     OpSpec(
+        "nn.functional.geglu",
+        lambda x, axis=-1: np.vectorize(gelu, otypes=[float])(half(x, axis)[0]) * half(x, axis)[1],
+        [S((2, 4)), S((4, 3), axis=0)],
+        op=activation.geglu,
+        errors=[((np.ones(3),), {}, ShapeError, ("geglu", "3"))],
+    ),
+    OpSpec(
+        "nn.functional.reglu",
+        lambda x, axis=-1: np.maximum(half(x, axis)[0], 0) * half(x, axis)[1],
+        [S((2, 4)), S((4, 3), axis=0)],
+        op=activation.reglu,
+        prepare=away,
+        kinks="0 at 0",
+        errors=[((np.ones(3),), {}, ShapeError, ("reglu", "3"))],
+    ),
+    OpSpec(
         "nn.functional.maxout",
         lambda x, k, axis=1: np.stack([c.max(axis) for c in np.split(x, x.shape[axis] // k, axis)], axis),
         [S((2, 6), 3), S((2, 6), 2), S((4, 3), 2, axis=0), S((2, 4, 3), 4)],

@@ -1,4 +1,4 @@
-"""Rows of ops/pooling.py."""
+"""Rows of ops/pooling."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DTypeError, ShapeError
+from ...backend import generator, manual_seed
+from ...errors import DTypeError, IndexRangeError, ShapeError
 from ...ops import pooling
 from ..spec import OpSpec, S
 
@@ -92,7 +93,7 @@ def norm(n: int) -> Callable:
         k = _tuple(kernel_size, n)
         s = k if stride is None else _tuple(stride, n)
         windows = list(_windows(x.shape[-n:], k, s, (0,) * n, (1,) * n, ceil_mode))
-        return _pooled(x, n, windows, lambda v, axes: (v**norm_type).sum(-1) ** (1 / norm_type))
+        return _pooled(x, n, windows, lambda v, axes: ((v**norm_type).mean(-1) * prod(k)) ** (1 / norm_type))
 
     return reference
 
@@ -197,4 +198,159 @@ def _rows(n: int) -> list[OpSpec]:
     ]
 
 
-SPECS = [row for n in (1, 2, 3) for row in _rows(n)]
+# -- drawn places, draws, and the way back -------------------------------------------------------------------------------
+def fractional(n: int) -> Callable:
+    def reference(
+        x: Any,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> Any:
+        spatial, k = x.shape[-n:], _tuple(kernel_size, n)
+        out = (
+            _tuple(output_size, n) if output_ratio is None else [int(m * r) for m, r in zip(spatial, _tuple(output_ratio, n), strict=True)]
+        )
+        xs: Any = x.reshape(-1, *spatial)
+        y: Any = np.zeros((len(xs), *out))
+        index: Any = np.zeros(y.shape)
+        places: Any = np.arange(prod(spatial)).reshape(spatial)
+        for i, us in enumerate(np.asarray(_random_samples).reshape(-1, n)):
+            for at in product(*map(range, out)):
+                corner = []
+                for a, (o, m, kk, u) in enumerate(zip(out, spatial, k, us[::-1] if n == 2 else us, strict=True)):
+                    step = (m - kk) / max(o - 1, 1)
+                    corner.append(m - kk if at[a] == o - 1 else int((at[a] + u) * step) - int(u * step))
+                part = tuple([slice(c, c + kk) for c, kk in zip(corner, k, strict=True)])
+                y[(i, *at)], index[(i, *at)] = xs[i][part].max(), places[part].flat[xs[i][part].argmax()]
+        y, index = y.reshape(*x.shape[:-n], *out), index.reshape(*x.shape[:-n], *out)
+        return (y, index) if return_indices else y
+
+    return reference
+
+
+def unpooled(n: int) -> Callable:
+    def reference(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
+        k, p = _tuple(kernel_size, n), _tuple(padding, n)
+        s = k if stride is None else _tuple(stride, n)
+        usual = [(m - 1) * si + ki - 2 * pi for m, si, ki, pi in zip(x.shape[-n:], s, k, p, strict=True)]
+        out = usual if output_size is None else output_size[-n:]
+        y: Any = np.zeros((prod(x.shape[:-n]), prod(out)))
+        for row, values, at in zip(y, x.reshape(len(y), -1), indices.reshape(len(y), -1), strict=True):
+            row[at] = values
+        return y.reshape(*x.shape[:-n], *out)
+
+    return reference
+
+
+def stochastic(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, training: bool = True) -> Any:
+    k, p = _tuple(kernel_size, 2), _tuple(padding, 2)
+    s = k if stride is None else _tuple(stride, 2)
+    windows = list(_windows(x.shape[-2:], k, s, p, (1, 1), ceil_mode))
+    if not training:
+        return _pooled(x, 2, windows, lambda v, axes: (v * v / v.sum(-1, keepdims=True)).sum(-1))
+    manual_seed(7)
+    out = windows[-1][0]
+    draws = iter(
+        np.moveaxis(generator().rng.random((*x.shape[:-2], out[0] + 1, out[1] + 1), dtype="float32"), (-2, -1), (0, 1)).reshape(
+            -1, *x.shape[:-2]
+        )
+    )
+
+    def drawn(v: Any, axes: Any) -> Any:
+        chosen = (np.cumsum(v, -1) <= next(draws)[..., None] * v.sum(-1, keepdims=True)).sum(-1)
+        return np.take_along_axis(v, chosen[..., None], -1)[..., 0]
+
+    return _pooled(x, 2, windows, drawn)
+
+
+def _seeded_stochastic(*args: Any, **kwargs: Any) -> Any:
+    """The same draws in every call, so that it can be differentiated."""
+    manual_seed(7)
+    return pooling.stochastic_pool2d(*args, **kwargs)
+
+
+def _fractional_row(n: int) -> OpSpec:
+    name, shape = f"fractional_max_pool{n}d", (2, 2, *[5, 6, 5][:n])
+    u: Any = np.random.default_rng(0).random((2, 2, n), dtype="float32")
+    return OpSpec(
+        f"nn.functional.{name}",
+        fractional(n),
+        [
+            S(shape, 2, 3, _random_samples=u),
+            S(shape, [2, 3, 2][:n], [4, 2, 3][:n], return_indices=True, _random_samples=u),
+            S(shape[1:], 2, output_ratio=0.6, _random_samples=u[:1]),
+            S(shape, 2, 1, return_indices=True, _random_samples=u),
+        ],
+        op=getattr(pooling, name),
+        empty="skip",
+        kinks=_TIES,
+        note="The random samples are given.",
+        errors=[
+            ((np.ones(shape), 2), {}, ValueError, (name, "output_size", "output_ratio")),
+            ((np.ones(shape), 2, 3, 0.5), {}, ValueError, (name, "either")),
+            ((np.ones(shape), 2), {"output_ratio": 1.0}, ValueError, (name, "between 0 and 1")),
+            ((np.ones(shape), 3, 4), {}, ShapeError, (name, "do not fit")),
+            ((np.ones(shape), 2, 3), {"_random_samples": u[:1]}, ShapeError, (name, "random samples")),
+            ((np.ones(shape, "complex64"), 2, 3), {}, DTypeError, (name, "order")),
+        ],
+    )
+
+
+def _unpool_row(n: int) -> OpSpec:
+    name, shape = f"max_unpool{n}d", (2, 2, *[2, 3, 2][:n])
+
+    def places(count: int) -> Any:
+        rng = np.random.default_rng(0)
+        return np.stack([rng.permutation(count)[: prod(shape[2:])] for _ in range(4)]).reshape(shape)
+
+    large = tuple([2 * m for m in shape[2:]])
+    whole = places(prod(large))
+    return OpSpec(
+        f"nn.functional.{name}",
+        unpooled(n),
+        [
+            S(shape, whole, 2),
+            S(shape[1:], whole[0], 2),
+            S(shape, whole, 2, output_size=[m + 1 for m in large]),
+            S(shape, places(prod([2 * m - 1 for m in shape[2:]])), 3, stride=2, padding=1),
+        ],
+        op=getattr(pooling, name),
+        empty="skip",
+        kinks="a place named twice keeps one of the numbers, and both have its gradient",
+        errors=[
+            ((np.ones(shape), whole + 1000, 2), {}, IndexRangeError, (name, "places")),
+            ((np.ones(shape), whole[:1], 2), {}, ShapeError, (name, "same shape")),
+            ((np.ones(shape), np.ones(shape), 2), {}, DTypeError, (name, "integers")),
+            ((np.ones(shape), whole, 2), {"output_size": [m + 2 for m in large]}, ShapeError, (name, "possible are")),
+            ((np.ones(shape), whole, 2), {"output_size": [4] * (n + 3)}, ShapeError, (name, "output_size must have")),
+        ],
+    )
+
+
+SPECS = [
+    *[row for n in (1, 2, 3) for row in _rows(n)],
+    *[_unpool_row(n) for n in (1, 2, 3)],
+    *[_fractional_row(n) for n in (2, 3)],
+    OpSpec(
+        "nn.functional.stochastic_pool2d",
+        stochastic,
+        [
+            S((2, 2, 4, 6), 2),
+            S((2, 2, 5, 6), [3, 2], stride=[2, 1], padding=1),
+            S((2, 5, 5), 2, ceil_mode=True),
+            S((2, 2, 5, 6), 3, stride=2, padding=1, training=False),
+        ],
+        op=_seeded_stochastic,
+        domain=(0.1, 2.0),
+        half=1e-2,
+        kinks="what was drawn is taken as fixed; a window of zeros has gradient 0",
+        note="Random; tested with a fixed seed.",
+        errors=[
+            ((-np.ones((1, 2, 2)), 2), {}, ValueError, ("stochastic_pool2d", "negative", "relu")),
+            ((np.ones((1, 2, 2), int), 2), {}, DTypeError, ("stochastic_pool2d", "floating")),
+            ((np.ones((1, 2, 2)), 3), {}, ShapeError, ("stochastic_pool2d", "output would be")),
+        ],
+    ),
+]

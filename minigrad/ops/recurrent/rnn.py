@@ -1,0 +1,88 @@
+"""The plain recurrent layer: one direction of one layer, over whole sequences."""
+
+from typing import Any
+
+from ...autograd.fused import fused
+from ..fused import linear
+from ..rectifiers import relu
+from ..trigonometric import tanh
+from .steps import Sizes, earlier, flow, last, start, steps, unrolled, weight_slope, widened
+
+
+def _rnn(xp: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, sizes: Sizes, reverse: bool) -> Any:
+    out, (x, h0, w_ih, w_hh, b_ih, b_hh) = widened(xp, x, h0, w_ih, w_hh, b_ih, b_hh)
+    rows, width = sizes[0], w_hh.shape[0]
+    y = xp.matmul(x, w_ih.T)
+    if b_ih is not None:
+        y += b_ih + b_hh
+    h0, w, room = start(xp, h0, rows, width, y.dtype), w_hh.T, xp.empty((rows, width), y.dtype)
+    for a, b, p, m in steps(sizes, reverse):
+        h, u = y[a:b], room[: b - a]
+        xp.matmul(earlier(xp, y, h0, p, m, b - a), w, out=u)
+        h += u
+        if nonlinearity == "tanh":
+            xp.tanh(h, out=h)
+        else:
+            xp.maximum(h, 0, out=h)
+    return (y.astype(out, copy=False), last(xp, y, sizes, reverse).astype(out, copy=False)), (y,)
+
+
+def _rnn_slopes(
+    xp: Any,
+    g: Any,
+    wanted: Any,
+    kept: Any,
+    x: Any,
+    h0: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any,
+    b_hh: Any,
+    nonlinearity: str,
+    sizes: Sizes,
+    reverse: bool,
+) -> Any:
+    (y,), (gy, gh) = kept, g
+    _, (x, h0, w_ih, w_hh, gy) = widened(xp, x, h0, w_ih, w_hh, gy)
+    rows, width = sizes[0], w_hh.shape[0]
+    back, slopes = flow(xp, gh, rows, width, y.dtype), xp.empty_like(y)
+    for a, b, _, _ in reversed(steps(sizes, reverse)):
+        h, d, s = y[a:b], back[: b - a], slopes[a:b]
+        if gy is not None:
+            d += gy[a:b]
+        if nonlinearity == "tanh":
+            xp.multiply(h, h, out=s)
+            xp.subtract(1, s, out=s)
+            s *= d
+        else:
+            s[...] = xp.where(h > 0, d, 0)
+        xp.matmul(s, w_hh, out=d)
+    db = xp.add.reduce(slopes, 0) if wanted[4] or wanted[5] else None
+    return (
+        xp.matmul(slopes, w_ih) if wanted[0] else None,
+        back if wanted[1] else None,
+        xp.matmul(slopes.T, x) if wanted[2] else None,
+        weight_slope(xp, slopes, y, start(xp, h0, rows, width, y.dtype), sizes, reverse) if wanted[3] else None,
+        db if wanted[4] else None,
+        db if wanted[5] else None,
+    )
+
+
+def _rnn_composed(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, sizes: Sizes, reverse: bool) -> Any:
+    f = tanh if nonlinearity == "tanh" else relu
+    return unrolled(lambda u, h: (f(u + linear(h, w_hh, b_hh)),), linear(x, w_ih, b_ih), (h0,), (w_hh.shape[0],), sizes, reverse)
+
+
+RNN = fused(
+    _rnn,
+    _rnn_slopes,
+    _rnn_composed,
+    inputs=6,
+    name="rnn",
+    doc="""h = f(x W_ih^T + b_ih + h W_hh^T + b_hh), step after step.
+
+    Shapes: x (sum of sizes, in), packed; h0 (sizes[0], hidden) or None; y (sum of sizes, hidden) and the last h, as h0.
+    """,
+)
+
+__all__ = ["RNN"]
