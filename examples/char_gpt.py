@@ -19,7 +19,7 @@ from minigrad.data import data_folder
 from minigrad.nn import functional as F
 
 TEXT = {"steps": 2500, "width": 128, "layers": 4, "lr": 2e-3, "bound": 1.9}
-MADE_UP = {"steps": 180, "width": 64, "layers": 2, "lr": 8e-3, "bound": 0.75}
+MADE_UP = {"steps": 160, "width": 64, "layers": 2, "lr": 8e-3, "bound": 0.75}
 
 
 def made_up(words=8000, seed=0):
@@ -94,7 +94,8 @@ args = parser.parse_args()
 usual = TEXT if args.text else MADE_UP
 steps, width, layers, lr, bound = (usual[k] if getattr(args, k) is None else getattr(args, k) for k in usual)
 
-_, rng = mg.manual_seed(0), np.random.default_rng(0)
+mg.manual_seed(0)
+rng = np.random.default_rng(0)
 text = args.text.read_text(encoding="utf-8") if args.text else made_up()
 alphabet, codes = np.unique(np.array(list(text)), return_inverse=True)
 train, valid = np.split(codes, [len(codes) * 9 // 10])

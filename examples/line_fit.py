@@ -23,7 +23,7 @@ out = parser.parse_args().out
 
 x = mg.tensor([2.4, 2.8, 3.2, 3.6, 4.0, 4.2, 5.0])
 y = mg.tensor([1.7, 1.85, 1.79, 1.95, 2.1, 2.0, 2.7])
-START = (-0.2, 0.5)  # slope and intercept
+START = (0.1, -0.6)  # slope and intercept
 
 
 def loss(slope, intercept, chosen=slice(None)):
@@ -35,8 +35,8 @@ def descend(size, epochs, seed=0):
     """Walk down by steps that each look at ``size`` points; returns where each epoch ended."""
     rng = np.random.default_rng(seed)
     p = [mg.tensor(v, requires_grad=True) for v in START]
-    opt = optim.SGD(p, lr=0.05)
-    rate = optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1 if size == len(x) else 1 / (1 + epoch / 50))
+    opt = optim.SGD(p, lr=0.03)
+    rate = optim.lr_scheduler.LambdaLR(opt, lambda epoch: 1 if size == len(x) else 1 / (1 + epoch / 300))
     path = [START]
     for _ in range(epochs):
         for chosen in np.split(rng.permutation(len(x)), range(size, len(x), size)):
@@ -58,7 +58,7 @@ print("gradient at the start, differences ", by_differences)
 # 2. three ways down, to the same place
 columns = np.stack([x.numpy(), np.ones(len(x))], 1)
 best = np.linalg.lstsq(columns, y.numpy(), rcond=None)[0]
-paths = {"all points": descend(7, 3000), "one point": descend(1, 1000), "three points": descend(3, 1000)}
+paths = {"all points": descend(7, 3000), "one point": descend(1, 1500), "three points": descend(3, 1500)}
 print(f"\n{'normal equations':17} y = {best[0]:.3f} x + {best[1]:.3f}, mean squared error {loss(*best).item():.5f}")
 for name, path in paths.items():
     print(f"{name + ' a step':17} y = {path[-1, 0]:.3f} x + {path[-1, 1]:.3f}, mean squared error {loss(*path[-1]).item():.5f}")
@@ -68,10 +68,10 @@ if out and find_spec("matplotlib"):
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     valley, line = figure.subplots(1, 2)
-    slope, intercept = np.meshgrid(np.linspace(-0.6, 1.3, 120), np.linspace(-0.8, 1.6, 120))
+    slope, intercept = np.meshgrid(np.linspace(0, 1, 120), np.linspace(-0.8, 1.4, 120))
     height = (mg.tensor(slope[..., None] * x.numpy() + intercept[..., None]) - y).square().mean(axis=-1)
     valley.contourf(slope, intercept, np.log10(height.numpy()), 30, cmap="Blues_r")
-    for (name, path), colour in zip(paths.items(), ("tab:red", "tab:orange", "tab:green"), strict=True):
+    for (name, path), colour in reversed(list(zip(paths.items(), ("tab:red", "tab:orange", "tab:green"), strict=True))):
         valley.plot(*path.T, ".-", color=colour, markersize=3, linewidth=0.8, label=f"{name} a step")
     valley.plot(*best, "w*", markersize=12)
     valley.set(xlabel="slope", ylabel="intercept", title="log10 of the mean squared error, a point per epoch")

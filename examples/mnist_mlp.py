@@ -2,7 +2,8 @@
 
     python mnist_mlp.py --data FOLDER      # MNIST's IDX files; found by itself in $MINIGRAD_DATA/mnist
 
-Without them it learns the small digits, 8x8, that come with minigrad.
+Without them it learns the small digits, 8x8, that come with minigrad, to 0.96. With the first 17,000 training images of MNIST and all
+10,000 test images it read 0.966 of the latter right after 15 epochs, on two CPU cores in half a minute.
 """
 
 import argparse

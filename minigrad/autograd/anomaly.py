@@ -10,6 +10,19 @@ class set_detect_anomaly:
 
     While it is on, every node knows the source line that made it, errors about overwritten arrays name both lines, and nothing
     else changes; it costs about a microsecond per op. It concerns all threads.
+
+    Example:
+        >>> import minigrad as mg
+        >>> _ = mg.autograd.set_detect_anomaly(True)
+        >>> x = mg.tensor([1.0], requires_grad=True)
+        >>> y = x.exp()
+        >>> _ = y.add_(1)
+        >>> try:
+        ...     y.sum().backward()
+        ... except mg.errors.GraphError as error:
+        ...     print("exp" in str(error) and "add_" in str(error))
+        True
+        >>> _ = mg.autograd.set_detect_anomaly(False)
     """
 
     def __init__(self, mode: bool):

@@ -34,11 +34,28 @@ def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
             raise DTypeError(f"{name}: axis must be an integer, got {i!r}")
         k = i.__index__()
         if not -ndim <= k < ndim:
-            raise AxisError(f"{name}: axis {k} is out of range for {ndim} dimensions (expected {-ndim} to {ndim - 1})")
+            allowed = f"expected {-ndim} to {ndim - 1}" if ndim else "there is no axis to choose"
+            raise AxisError(f"{name}: axis {k} is out of range for {ndim} dimensions ({allowed})")
         out.append(k % ndim)
     if len(set(out)) != len(out):
         raise ShapeError(f"{name}: axis {axis!r} names an axis twice")
     return tuple(out)
+
+
+def number(who: str, what: str, value: Any) -> float:
+    """A setting as a Python number, which is weak: a NumPy scalar would widen float32 arrays.
+
+    Raises:
+        DTypeError: it is no number. Truths and texts are none, though Python would make numbers of them.
+    """
+    if type(value) in (int, float):
+        return value
+    if not isinstance(value, (bool, np.bool_, str, bytes)):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise DTypeError(f"{who}: {what} must be a number, got {value!r}")
 
 
 def unexpected(name: str, other: dict) -> TypeError:

@@ -97,6 +97,12 @@ def backward(
     Raises:
         GraphError: no graph, a freed graph, a non-scalar without gradient, or an array that was overwritten since it was saved.
         ShapeError: the gradient has another shape than its tensor.
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+        >>> mg.autograd.backward(x * x, mg.tensor([1.0, 10.0]))
+        >>> x.grad.tolist()
+        [2.0, 40.0]
     """
     if not isinstance(tensors, (list, tuple)):
         seeds = [_seed(tensors, gradient, "backward")]

@@ -63,4 +63,15 @@ broadcast_to: Any = view(
     lambda g, shape: sum_to(g, shape),
 )
 cast: Any = view("astype", "Cast x to a dtype; complex to real keeps the real part.", lambda g: g, _astype)
-conj: Any = unary("conj", "Complex conjugate; a real x is returned as it is.", lambda g: conj(g), lambda xp: xp.conjugate)
+conj: Any = unary(
+    "conj",
+    """Complex conjugate; a real x is returned as it is.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.conj(mg.tensor([1 + 2j]))
+        Tensor([1.-2.j], shape (1,), complex64, cpu)
+    """,
+    lambda g: conj(g),
+    lambda xp: xp.conjugate,
+)

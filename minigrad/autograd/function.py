@@ -16,7 +16,24 @@ from .tensor import Tensor, raw, wrap
 
 
 class Context:
-    """What ``forward`` leaves for ``backward``; any attribute may be set on it."""
+    """What ``forward`` leaves for ``backward``; any attribute may be set on it.
+
+    Example:
+        >>> import minigrad as mg
+        >>> class Square(mg.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x * x
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         (x,) = ctx.saved_tensors
+        ...         return 2 * x * g
+        >>> x = mg.tensor(3.0, requires_grad=True)
+        >>> Square.apply(x).backward()
+        >>> x.grad.item()
+        6.0
+    """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]):
         self.needs_input_grad = needs_input_grad
@@ -40,9 +57,11 @@ class Context:
 
     @property
     def saved_tensors(self) -> tuple:
+        """What ``save_for_backward`` was given, in its order."""
         return self._saved
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
+        """Declare outputs of ``forward`` to be constants."""
         self._constant = tuple([id(t) for t in outputs])
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -118,10 +137,12 @@ class Function:
 
     @staticmethod
     def forward(ctx: Context, *inputs: Any) -> Any:
+        """Compute the output, or a tuple of them, from the inputs; ``ctx`` takes what ``backward`` will need."""
         raise NotImplementedError("Function: define a static method forward(ctx, *inputs)")
 
     @staticmethod
     def backward(ctx: Context, *gradients: Any) -> Any:
+        """From the outputs' gradients those of the inputs, one each, None where there is none."""
         raise NotImplementedError("Function: define a static method backward(ctx, *gradients)")
 
     @classmethod
@@ -191,7 +212,27 @@ def _pull(cls: type[Function], g: Any, wanted: tuple, y: Any, context: tuple) ->
 
 
 def once_differentiable(backward: Callable) -> Callable:
-    """Mark a ``backward`` that cannot be differentiated: a second order through it raises instead of being wrong."""
+    """Mark a ``backward`` that cannot be differentiated: a second order through it raises instead of being wrong.
+
+    Example:
+        >>> import minigrad as mg
+        >>> class Double(mg.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x * 2
+        ...     @staticmethod
+        ...     @mg.autograd.once_differentiable
+        ...     def backward(ctx, g):
+        ...         return g * 2
+        >>> x = mg.tensor(3.0, requires_grad=True)
+        >>> mg.grad(Double.apply(x), x)[0].item()
+        2.0
+        >>> try:
+        ...     _ = mg.grad(Double.apply(x), x, create_graph=True)
+        ... except mg.errors.GraphError:
+        ...     print("not twice")
+        not twice
+    """
 
     @functools.wraps(backward)
     def guarded(ctx: Context, *gradients: Any) -> Any:
@@ -248,7 +289,17 @@ def primitive(f: Callable) -> Callable:
 
 
 def defvjp(f: Callable, *vjps: Callable | None) -> None:
-    """Give the primitive ``f`` its rules, ``vjp(y, *inputs) -> (g -> gradient)``, one per argument."""
+    """Give the primitive ``f`` its rules, ``vjp(y, *inputs) -> (g -> gradient)``, one per argument.
+
+    Example:
+        >>> import minigrad as mg
+        >>> product = mg.autograd.primitive(lambda a, b: a * b)
+        >>> mg.autograd.defvjp(product, lambda y, a, b: lambda g: g * b, lambda y, a, b: lambda g: g * a)
+        >>> a, b = mg.tensor(2.0, requires_grad=True), mg.tensor(5.0, requires_grad=True)
+        >>> product(a, b).backward()
+        >>> a.grad.item(), b.grad.item()
+        (5.0, 2.0)
+    """
     if not hasattr(f, "vjps"):
         raise DTypeError("defvjp: expected a function made by primitive()")
     f.vjps[:] = vjps

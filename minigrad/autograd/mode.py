@@ -34,6 +34,14 @@ class set_grad_enabled:
     """Turn recording on or off for this thread: at once, or for a ``with`` block or a decorated function.
 
     Generators that are decorated keep their own mode between their steps.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0], requires_grad=True)
+        >>> with mg.set_grad_enabled(False):
+        ...     y = x * 2
+        >>> y.requires_grad
+        False
     """
 
     def __init__(self, mode: bool):
@@ -118,14 +126,32 @@ class no_grad(set_grad_enabled):
 
 
 class enable_grad(set_grad_enabled):
-    """Record again, inside ``no_grad``."""
+    """Record again, inside ``no_grad``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0], requires_grad=True)
+        >>> with mg.no_grad(), mg.enable_grad():
+        ...     y = x * 2
+        >>> y.requires_grad
+        True
+    """
 
     def __init__(self) -> None:
         super().__init__(True)
 
 
 class inference_mode(set_grad_enabled):
-    """``no_grad`` that ``enable_grad`` inside it does not undo: for code that serves a finished model."""
+    """``no_grad`` that ``enable_grad`` inside it does not undo: for code that serves a finished model.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0], requires_grad=True)
+        >>> with mg.inference_mode(), mg.enable_grad():
+        ...     y = x * 2
+        >>> y.requires_grad
+        False
+    """
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(not mode)
@@ -147,5 +173,12 @@ class inference_mode(set_grad_enabled):
 
 
 def is_grad_enabled() -> bool:
-    """Whether this thread records (PyTorch's name for it)."""
+    """Whether this thread records (PyTorch's name for it).
+
+    Example:
+        >>> import minigrad as mg
+        >>> with mg.no_grad():
+        ...     mg.is_grad_enabled()
+        False
+    """
     return recording()

@@ -19,6 +19,13 @@ class Node:
     It holds no Tensor and points only to its parents, so dropping the loss frees everything by reference counting.
     ``parents[i]`` is None where no gradient is wanted; ``saved`` is what the op's rules asked to keep, None once freed.
     ``watch`` holds what the user asked for: a gradient, hooks.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0], requires_grad=True)
+        >>> y = (x * 2).exp()
+        >>> y.grad_fn.name, [p.name for p in y.grad_fn.parents]
+        ('exp', ['multiply'])
     """
 
     __slots__ = ("__weakref__", "dtype", "op", "order", "parents", "saved", "shape", "watch")
@@ -33,6 +40,7 @@ class Node:
 
     @property
     def name(self) -> str:
+        """The op's name, or "leaf"."""
         return "leaf" if self.op is None else self.op.name
 
     @property
@@ -70,6 +78,7 @@ class Watch:
         self.next_key = 0
 
     def add(self, table: dict, hook: Any) -> "Handle":
+        """Register a hook; what comes back removes it."""
         self.next_key += 1
         table[self.next_key] = hook
         return Handle(table, self.next_key)
@@ -82,6 +91,7 @@ class Handle:
         self._table, self._key = table, key
 
     def remove(self) -> None:
+        """Unregister the hook; a second time does nothing."""
         self._table.pop(self._key, None)
 
 

@@ -104,6 +104,15 @@ def named(f: Callable, op: Op) -> Any:
     return f
 
 
+def compiled(family: str, *ops: Any) -> None:
+    """Say that a family of kernels in C has forms of these ops or of their gradients; they are functions made by a form, or Ops."""
+    for op in ops:
+        op = getattr(op, "op", op)
+        op.kernels.family = family
+        if hasattr(op, "slopes"):
+            op.slopes.family = family
+
+
 def on_arrays(op: Op, *args: Any) -> Any:
     """Arrays in, arrays out: the kernel alone."""
     kind = next((type(a) for a in args if is_array(a)), type(args[0]))

@@ -53,31 +53,38 @@ class Tensor:
     # -- what it is ---------------------------------------------------------------------------------------------------
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self.data.shape
 
     @property
     def dtype(self) -> Any:
+        """NumPy's dtype of the numbers."""
         return self.data.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes there are."""
         return self.data.ndim
 
     @property
     def size(self) -> int:
+        """How many numbers there are: a property, as in NumPy."""
         return self.data.size
 
     @property
     def nbytes(self) -> int:
+        """How many bytes the numbers take."""
         return self.data.nbytes
 
     @property
     def device(self) -> Any:
+        """Where the array lives."""
         return device_of(self.data)
 
     # -- its place in the graph ---------------------------------------------------------------------------------------
     @property
     def requires_grad(self) -> bool:
+        """Whether this tensor is part of a graph: a leaf that collects a gradient, or computed from one."""
         return self.node is not None
 
     @requires_grad.setter
@@ -106,10 +113,12 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no recorded op made this tensor."""
         return self.node is None or self.node.op is None
 
     @property
     def grad_fn(self) -> Node | None:
+        """The node of the op that made this tensor; None for a leaf."""
         return None if self.is_leaf else self.node
 
     @property
@@ -155,6 +164,7 @@ class Tensor:
 
     @property
     def retains_grad(self) -> bool:
+        """Whether ``retain_grad()`` was asked of this computed tensor."""
         return not self.is_leaf and self.node.watch is not None and self.node.watch.retain  # type: ignore[union-attr]
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
@@ -205,6 +215,7 @@ class Tensor:
         return self.data.item()
 
     def tolist(self) -> Any:
+        """The numbers as Python scalars in nested lists."""
         return self.data.tolist()
 
     # -- copying ------------------------------------------------------------------------------------------------------

@@ -59,7 +59,14 @@ def _shaped(items: list, one: bool) -> Any:
 
 @enable_grad()
 def vjp(f: Callable, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Tensor, Any]:
-    """``(f(x), v^T J)``: the output, and the gradient that reverse mode carries back from ``v`` (default: 1 for a scalar)."""
+    """``(f(x), v^T J)``: the output, and the gradient that reverse mode carries back from ``v`` (default: 1 for a scalar).
+
+    Example:
+        >>> import minigrad as mg
+        >>> y, g = mg.autograd.vjp(lambda x: x * x, mg.tensor([1.0, 2.0]), mg.tensor([1.0, 10.0]))
+        >>> y.tolist(), g.tolist()
+        ([1.0, 4.0], [2.0, 40.0])
+    """
     xs, one = _inputs(inputs, create_graph, "vjp")
     y = _call(f, xs, "vjp")
     out = _shaped(_pull(y, xs, v, create_graph), one)
@@ -149,7 +156,14 @@ def hessian(f: Callable, inputs: Any, create_graph: bool = False) -> Any:
 
 
 def vhp(f: Callable, inputs: Any, v: Any, create_graph: bool = False) -> tuple[Tensor, Any]:
-    """``(f(x), v^T H)`` for a scalar function, without building H."""
+    """``(f(x), v^T H)`` for a scalar function, without building H.
+
+    Example:
+        >>> import minigrad as mg
+        >>> y, h = mg.autograd.vhp(lambda x: (x**3).sum(), mg.tensor([1.0, 2.0]), mg.tensor([1.0, 1.0]))
+        >>> y.item(), h.tolist()
+        (9.0, [6.0, 12.0])
+    """
     with enable_grad():
         xs, one = _inputs(inputs, create_graph, "vhp")
         vs = _match(v, xs, one, "vhp")
@@ -164,7 +178,13 @@ def vhp(f: Callable, inputs: Any, v: Any, create_graph: bool = False) -> tuple[T
 
 
 def hvp(f: Callable, inputs: Any, v: Any, create_graph: bool = False) -> tuple[Tensor, Any]:
-    """``(f(x), H v)`` for a scalar function; H is symmetric, so this is ``vhp``."""
+    """``(f(x), H v)`` for a scalar function; H is symmetric, so this is ``vhp``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.autograd.hvp(lambda x: (x**3).sum(), mg.tensor([1.0, 2.0]), mg.tensor([1.0, 0.0]))[1].tolist()
+        [6.0, 0.0]
+    """
     return vhp(f, inputs, v, create_graph)
 
 
@@ -174,6 +194,11 @@ def ggn_vp(model: Callable, loss: Callable, inputs: Any, v: Any) -> Any:
 
     Source:
         Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.autograd.ggn_vp(lambda w: 3 * w, lambda y: (y * y).sum(), mg.tensor([1.0]), mg.tensor([1.0])).tolist()  # 3 * 2 * 3
+        [18.0]
     """
     z, u = jvp(model, inputs, v)
     _, hu = hvp(loss, z, u)

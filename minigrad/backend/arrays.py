@@ -13,7 +13,15 @@ _namespaces: dict[type, Any] = {np.ndarray: np}
 
 
 def register_namespace(kind: type, xp: Any) -> None:
-    """Let arrays of type ``kind`` be computed by the functions of namespace ``xp``."""
+    """Let arrays of type ``kind`` be computed by the functions of namespace ``xp``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> mg.backend.register_namespace(np.ndarray, np)
+        >>> mg.backend.namespace(np.ndarray) is np
+        True
+    """
     _namespaces[kind] = xp
 
 
@@ -21,6 +29,11 @@ def namespace(kind: type) -> Any:
     """The module whose functions compute on arrays of type ``kind``: ``numpy``, ``cupy``, ...
 
     Python and NumPy scalars and lists belong to NumPy. Nothing is imported that is not there yet.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.namespace(float).__name__
+        'numpy'
     """
     found = _namespaces.get(kind)
     if found is None:
@@ -39,36 +52,70 @@ class Kernels:
 
     ``make(xp)`` builds the function; without it the namespace's function of that name is taken. ``table`` is a plain dict, which
     is what the hot path reads; replacing an entry replaces the kernel, whoever does it: a GPU, a compiled kernel, a profiler.
+    ``family`` is the family of kernels in C that has a form of it for NumPy's arrays, if any; see ``compiled``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> kernels = mg.backend.Kernels("exp")
+        >>> kernels[np.ndarray] is np.exp
+        True
     """
 
-    __slots__ = ("make", "name", "table")
+    __slots__ = ("family", "make", "name", "table")
 
     def __init__(self, name: str, make: Callable[[Any], Callable] | None = None):
-        self.name, self.make = name, make
+        self.name, self.make, self.family = name, make, ""
         self.table: dict[type, Callable] = {}
 
     def __getitem__(self, kind: type) -> Callable:
         kernel = self.table.get(kind)
         if kernel is None:
             xp = namespace(kind)
-            self.table[kind] = kernel = self.make(xp) if self.make else getattr(xp, self.name)
+            kernel = self.make(xp) if self.make else getattr(xp, self.name)
+            if self.family and kind is np.ndarray:
+                from .compiled import replaced
+
+                kernel = replaced(self.family, self.name, kernel)
+            self.table[kind] = kernel
         return kernel
 
 
 def is_array(x: Any) -> bool:
-    """Whether ``x`` is an array of a namespace that is known."""
+    """Whether ``x`` is an array of a namespace that is known.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> mg.backend.is_array(np.zeros(2)), mg.backend.is_array([0.0])
+        (True, False)
+    """
     return isinstance(x, np.ndarray) or (type(x) in _namespaces and not isinstance(x, (list, tuple)))
 
 
 def holder(a: Array) -> Array:
-    """The array that owns the memory of ``a``: ``a`` itself, or what it is a view of."""
+    """The array that owns the memory of ``a``: ``a`` itself, or what it is a view of.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> a = np.zeros(4)
+        >>> mg.backend.holder(a[1:].reshape(3, 1)) is a
+        True
+    """
     while type(base := getattr(a, "base", None)) is type(a):
         a = base
     return a
 
 
 def asarray(x: Any, dtype: Any = None, xp: Any = np) -> Array:
-    """``x`` as a plain array of numbers: DTypeError for text, objects, dates and ragged lists."""
+    """``x`` as a plain array of numbers: DTypeError for text, objects, dates and ragged lists.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.asarray([1, 2], dtype="float32").tolist()
+        [1.0, 2.0]
+    """
     if xp is np and type(x) is not np.ndarray:
         if isinstance(x, np.ma.MaskedArray):
             raise DTypeError("asarray: got a masked array, whose mask would be lost; fill it first: x.filled(0)")

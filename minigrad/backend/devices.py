@@ -12,7 +12,13 @@ from .arrays import Array
 
 @dataclass(frozen=True)
 class Device:
-    """``cpu`` or ``cuda:<index>``; compares equal to its name."""
+    """``cpu`` or ``cuda:<index>``; compares equal to its name.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.Device("cuda", 1) == "cuda:1"
+        True
+    """
 
     type: str
     index: int = 0
@@ -44,6 +50,11 @@ def device(name: Any) -> Device:
 
     Raises:
         DeviceError: the name is none of these.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.device("cuda").index
+        0
     """
     if isinstance(name, Device):
         return name
@@ -58,7 +69,13 @@ def device(name: Any) -> Device:
 
 
 def is_available(name: Any) -> bool:
-    """Whether arrays can be put on this device here and now."""
+    """Whether arrays can be put on this device here and now.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.is_available("cpu")
+        True
+    """
     if device(name).type != "cuda":
         return True
     if importlib.util.find_spec("cupy") is None:
@@ -72,7 +89,14 @@ def is_available(name: Any) -> bool:
 
 
 def device_of(a: Array) -> Device:
-    """The device on which the array lives."""
+    """The device on which the array lives.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> mg.backend.device_of(np.zeros(2))
+        device('cpu')
+    """
     if type(a) is np.ndarray:
         return CPU
     place = getattr(a, "device", "cpu")
@@ -82,7 +106,15 @@ def device_of(a: Array) -> Device:
 
 
 def from_dlpack(x: Any) -> Array:
-    """The array over the memory of another library's array, on the CPU or a CUDA device."""
+    """The array over the memory of another library's array, on the CPU or a CUDA device.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> a = np.zeros(2)
+        >>> np.shares_memory(mg.backend.from_dlpack(a), a)
+        True
+    """
     if x.__dlpack_device__()[0] == 1:  # the CPU's number in DLPack
         return np.from_dlpack(x)
     import cupy
@@ -95,6 +127,13 @@ def to_device(a: Array, where: Any) -> Array:
 
     Raises:
         ImportError: the device needs CuPy, which is not installed.
+
+    Example:
+        >>> import minigrad as mg
+        >>> import numpy as np
+        >>> a = np.zeros(2)
+        >>> mg.backend.to_device(a, "cpu") is a
+        True
     """
     target = device(where)
     if device_of(a) == target:

@@ -19,7 +19,13 @@ _default = float32
 
 
 def default_dtype() -> np.dtype:
-    """The floating dtype of tensors created from nothing (``zeros``, parameters, ``random``)."""
+    """The floating dtype of tensors created from nothing (``zeros``, parameters, ``random``).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.default_dtype()
+        dtype('float32')
+    """
     return getattr(_local, "dtype", _default)
 
 
@@ -39,19 +45,44 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def is_inexact(dtype: Any) -> bool:
-    """Whether numbers of this dtype are floating or complex, so that a gradient makes sense."""
+    """Whether numbers of this dtype are floating or complex, so that a gradient makes sense.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.is_inexact(mg.float16), mg.backend.is_inexact(mg.int64)
+        (True, False)
+    """
     return dtype.kind in "fc" or dtype.name in EXTENDED
 
 
 def is_complex(dtype: Any) -> bool:
+    """Whether numbers of this dtype are complex.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.is_complex(mg.complex64)
+        True
+    """
     return dtype.kind == "c"
 
 
 def result_type(*operands: Any) -> np.dtype:
-    """The dtype that NumPy's promotion (NEP 50) gives; Python scalars are weak."""
+    """The dtype that NumPy's promotion (NEP 50) gives; Python scalars are weak.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.result_type(mg.float32, 1.0), mg.backend.result_type(mg.float32, mg.float64)
+        (dtype('float32'), dtype('float64'))
+    """
     return np.result_type(*operands)
 
 
 def working_dtype(dtype: Any) -> np.dtype:
-    """The dtype in which sums over ``dtype`` are accumulated: float32 for the half precisions."""
+    """The dtype in which sums over ``dtype`` are accumulated: float32 for the half precisions.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.backend.working_dtype(mg.float16)
+        dtype('float32')
+    """
     return np.dtype("float32") if dtype.itemsize == 2 and is_inexact(dtype) else dtype

@@ -28,6 +28,17 @@ def read_cifar(path: Any, classes: tuple[int, ...] = (10,)) -> tuple[np.ndarray,
 
     Raises:
         CheckpointError: a size that is not whole records, or a label outside the classes.
+
+    Example:
+        >>> import os, tempfile
+        >>> from minigrad.data import read_cifar
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "one.bin")
+        ...     with open(path, "wb") as f:
+        ...         _ = f.write(bytes([7]) + bytes(3 * 32 * 32))  # a black horse
+        ...     images, labels = read_cifar(path)
+        >>> images.shape, labels.tolist()
+        ((1, 3, 32, 32), [[7]])
     """
     data = Path(path).read_bytes()
     record = len(classes) + PIXELS
@@ -58,6 +69,16 @@ class CIFAR10(TensorDataset):
 
     Source:
         A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Example:
+        >>> import os, tempfile
+        >>> from minigrad.data import CIFAR10
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(os.path.join(folder, "test_batch.bin"), "wb") as f:
+        ...         _ = f.write(bytes([7]) + bytes(3 * 32 * 32))  # a black horse
+        ...     test = CIFAR10(folder, train=False, download=False)
+        >>> test[0][0].shape, CIFAR10.classes[test[0][1].item()]
+        ((3, 32, 32), 'horse')
     """
 
     classes: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -116,6 +137,16 @@ class CIFAR100(CIFAR10):
 
     Source:
         A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Example:
+        >>> import os, tempfile
+        >>> from minigrad.data import CIFAR100
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(os.path.join(folder, "test.bin"), "wb") as f:
+        ...         _ = f.write(bytes([4, 30]) + bytes(3 * 32 * 32))  # group, class, pixels
+        ...     fine, coarse = (CIFAR100(folder, train=False, download=False, coarse=c) for c in (False, True))
+        >>> fine[0][1].item(), coarse[0][1].item()
+        (30, 4)
     """
 
     classes = ()  # the names come with the archive, in fine_label_names.txt

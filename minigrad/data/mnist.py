@@ -63,6 +63,17 @@ class MNIST(TensorDataset):
 
     Source:
         Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998.
+
+    Example:
+        >>> import gzip, os, struct, tempfile
+        >>> from minigrad import data
+        >>> with tempfile.TemporaryDirectory() as folder:  # two blank images and their labels, in the files' form
+        ...     for kind, head in ("images-idx3", (0x803, 2, 28, 28)), ("labels-idx1", (0x801, 2)):
+        ...         with gzip.open(os.path.join(folder, f"train-{kind}-ubyte.gz"), "wb") as f:
+        ...             _ = f.write(struct.pack(f">{len(head)}I", *head) + bytes(2 * 28 * 28 if len(head) > 2 else 2))
+        ...     images = data.MNIST(folder, download=False)
+        >>> len(images), images[0][0].shape, images[0][1].item()
+        (2, (1, 28, 28), 0)
     """
 
     classes: tuple[str, ...] = tuple("0123456789")
@@ -103,6 +114,11 @@ class FashionMNIST(MNIST):
 
     Source:
         H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017 (MIT).
+
+    Example:
+        >>> from minigrad.data import FashionMNIST
+        >>> FashionMNIST.classes[7]
+        'Sneaker'
     """
 
     classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -118,6 +134,11 @@ class KMNIST(MNIST):
 
     Source:
         T. Clanuwat et al., "Deep learning for classical Japanese literature", 2018 (CC BY-SA 4.0).
+
+    Example:
+        >>> from minigrad.data import KMNIST
+        >>> KMNIST.classes[0]
+        'o'
     """
 
     classes = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

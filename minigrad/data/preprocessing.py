@@ -17,6 +17,13 @@ class Preprocessing:
 
     Fitting on all data before they are split would tell the training about the test part. Numbers are learned in float64; results have
     the dtype of the input, and the default dtype where that is an integer.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import data
+        >>> train, test = mg.tensor([[0.0], [10.0]]), mg.tensor([[5.0], [20.0]])
+        >>> data.MinMax().fit(train).transform(test).tolist()
+        [[0.5], [2.0]]
     """
 
     _learned: tuple[str, ...] = ()

@@ -159,6 +159,16 @@ class TinyShakespeare(TextFile):
 
     Source:
         A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015.
+
+    Example:
+        >>> import os, tempfile
+        >>> from minigrad.data import TinyShakespeare
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(os.path.join(folder, "input.txt"), "w") as f:
+        ...         _ = f.write("First Citizen: Before we proceed any further, hear me speak.")
+        ...     plays = TinyShakespeare(folder, context=13, download=False)
+        >>> plays.vocabulary.decode(plays[0][0])
+        'First Citizen'
     """
 
     def __init__(

@@ -29,7 +29,25 @@ def _format(who: str, path: Any) -> Any:
 
 
 def save(state: Any, path: Any) -> None:
-    """Write tensors by name, or what ``state_dict()`` of a module gives, to a file; see ``safetensors.save`` and ``npz.save``."""
+    """Write tensors by name, or what ``state_dict()`` of a module gives, to a file; see ``safetensors.save`` and ``npz.save``.
+
+    Args:
+        state: a dict of Tensors or arrays, or a module.
+        path: a name that ends in ``.safetensors`` or ``.npz``.
+
+    Raises:
+        DTypeError: the state is neither.
+        ValueError: another ending.
+
+    Example:
+        >>> import minigrad as mg, os, tempfile
+        >>> from minigrad import nn
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "layer.safetensors")
+        ...     mg.save(nn.Linear(2, 1), path)
+        ...     sorted(mg.load(path))
+        ['bias', 'weight']
+    """
     form = _format("save", path)
     state = state.state_dict() if hasattr(state, "state_dict") else state
     if not isinstance(state, Mapping):
@@ -38,7 +56,20 @@ def save(state: Any, path: Any) -> None:
 
 
 def load(path: Any) -> dict[str, Any]:
-    """The tensors of a file by name; see ``safetensors.load`` and ``npz.load``; of .pt and .pth files also nested, see ``load_torch``."""
+    """The tensors of a file by name; see ``safetensors.load`` and ``npz.load``; of .pt and .pth files also nested, see ``load_torch``.
+
+    Raises:
+        CheckpointError: the file is damaged.
+        ValueError: another ending.
+
+    Example:
+        >>> import minigrad as mg, os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "numbers.npz")
+        ...     mg.save({"x": mg.tensor([1.0, 2.0])}, path)
+        ...     mg.load(path)["x"].tolist()
+        [1.0, 2.0]
+    """
     return load_torch(path) if Path(path).suffix in _OF_TORCH else _format("load", path).load(path)
 
 

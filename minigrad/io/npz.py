@@ -44,6 +44,8 @@ def load(path: Any) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             out = {}
+            if any(record.header_offset < 0 for record in archive.infolist()):  # zipfile would fail with an OSError
+                raise zipfile.BadZipFile("a record before the file's begin")
             for name in archive.namelist():
                 with archive.open(name) as entry:
                     a = np.lib.format.read_array(entry, allow_pickle=False)

@@ -1,10 +1,12 @@
 """A whole run in one file: nested dicts, lists, numbers, texts and tensors, in the safetensors layout. Nothing is executed.
 
 The tensors lie in the file under their paths (``model.0.weight``); the tree that holds them is JSON in the metadata, where a tensor is
-``{"$tensor": path}``. Any reader of safetensors can therefore take the weights out of a run.
+``{"$tensor": path}``. Any reader of safetensors can therefore take the weights out of a run. The tensors' numbers have checksums of
+their own; one more covers the tree and what kinds of tensors there are.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -16,7 +18,7 @@ from ..errors import CheckpointError, DTypeError
 from . import safetensors
 
 FORMAT = 1
-_TREE, _VERSION = "minigrad.run", "minigrad.run.format"
+_TREE, _VERSION, _CHECKSUM = "minigrad.run", "minigrad.run.format", "minigrad.run.crc32"
 _MARKS = ("$tensor", "$dict", "$tuple", "$number")
 
 
@@ -43,8 +45,11 @@ def save_run(state: Mapping[str, Any], path: Any) -> None:
         ([1.0, 2.0], 3, [0.1, 0.01])
     """
     tensors: dict[str, Any] = {}
-    tree = _packed(state, "", tensors)
-    safetensors.save(tensors, path, {_TREE: json.dumps(tree, separators=(",", ":")), _VERSION: str(FORMAT)})
+    try:
+        tree = json.dumps(_packed(state, "", tensors), separators=(",", ":"))
+    except RecursionError:
+        raise DTypeError("save_run: the state is nested too deeply, or holds itself") from None
+    safetensors.save(tensors, path, {_TREE: tree, _VERSION: str(FORMAT), _CHECKSUM: _checksum(tree, tensors)})
 
 
 def load_run(path: Any) -> Any:
@@ -53,18 +58,37 @@ def load_run(path: Any) -> Any:
     Raises:
         CheckpointError: the file is damaged, is no run, or is of a later format than this version reads.
         OSError: it cannot be read.
+
+    Example:
+        >>> import os, tempfile
+        >>> from minigrad.io import load_run, save_run
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "run.safetensors")
+        ...     save_run({"epoch": 3, "best": (0.1, None)}, path)
+        ...     load_run(path)
+        {'epoch': 3, 'best': (0.1, None)}
     """
-    texts = safetensors.metadata(path)
-    if _TREE not in texts:
-        raise CheckpointError(f"{path}: holds tensors but no run; read it with mg.load(path)")
-    version = texts.get(_VERSION, "")
-    if not version.isdigit() or int(version) > FORMAT:
-        raise CheckpointError(f"{path}: format {version!r} of a run; this version reads up to {FORMAT}: update minigrad")
-    tensors = safetensors.load(path)
+
+    def check(texts: Mapping[str, str]) -> None:
+        if _TREE not in texts:
+            raise CheckpointError(f"{path}: holds tensors but no run; read it with mg.load(path)")
+        version = texts.get(_VERSION, "")
+        if version not in [str(n) for n in range(1, FORMAT + 1)]:
+            raise CheckpointError(f"{path}: format {version[:20]!r} of a run; this version reads up to {FORMAT}: update minigrad")
+
+    tensors, texts = safetensors.read(path, check)
+    found, expected = _checksum(texts[_TREE], tensors), texts.get(_CHECKSUM)
+    if found != expected:
+        raise CheckpointError(f"{path}: the tree of the run is damaged: CRC-32 {found}, expected {expected}")
     try:
         return _unpacked(json.loads(texts[_TREE]), tensors)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the tree of the run is damaged: {type(error).__name__}: {error}") from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise CheckpointError(f"{path}: the tree of the run is not valid: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _checksum(tree: str, tensors: Mapping[str, Any]) -> str:
+    kinds = [[name, t.dtype.name, list(t.shape)] for name, t in sorted(tensors.items())]
+    return f"{zlib.crc32((tree + json.dumps(kinds)).encode('utf-8', 'surrogatepass')):08x}"
 
 
 def _packed(value: Any, where: str, tensors: dict[str, Any]) -> Any:
@@ -87,7 +111,7 @@ def _packed(value: Any, where: str, tensors: dict[str, Any]) -> Any:
         return value if isinstance(value, int) or isfinite(value) else {"$number": repr(float(value))}
     if isinstance(value, (Tensor, np.generic)) or hasattr(value, "dtype"):
         name = where or "value"
-        while name in tensors:  # {"a": {"b": x}, "a.b": y}
+        while name in tensors or name == "__metadata__":  # {"a": {"b": x}, "a.b": y}
             name += "'"
         tensors[name] = value
         return {"$tensor": name}

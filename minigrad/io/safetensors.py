@@ -8,7 +8,7 @@ Source: https://github.com/huggingface/safetensors, format of version 0.3 and la
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, BinaryIO
 
@@ -133,11 +133,22 @@ def load(path: Any) -> dict[str, Tensor]:
         CheckpointError: the file is damaged or hostile; names the file and the tensor.
         OSError: it cannot be read.
     """
-    header, start = _header(path)
-    sums = _checksums(path, header.get("__metadata__", {}))
+    return read(path)[0]
+
+
+def read(path: Any, check: Callable[[dict[str, str]], None] | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the texts of one and the same file, even if another process replaces it meanwhile.
+
+    Args:
+        check: sees the texts before the tensors are read, and may raise.
+    """
     out = {}
     with open(path, "rb") as f:
-        f.seek(start)
+        header, start = _header(path, f)
+        texts = header.pop("__metadata__", {})
+        if check is not None:
+            check(texts)
+        sums = _checksums(path, texts)
         for name, entry in _in_order(path, header, os.fstat(f.fileno()).st_size - start):
             begin, end = entry["data_offsets"]
             data = bytearray(end - begin)
@@ -148,26 +159,26 @@ def load(path: Any) -> dict[str, Tensor]:
             dtype = _dtype(entry["dtype"], f"{path}: {name}")
             a = np.frombuffer(data, dtype.newbyteorder("<") if dtype.kind != "V" else dtype).reshape(entry["shape"])
             out[name] = wrap(asarray(a), None)
-    return {name: out[name] for name in header if name != "__metadata__"}
+    return {name: out[name] for name in header}, texts
 
 
 def metadata(path: Any) -> dict[str, str]:
     """The texts kept in a safetensors file."""
-    return _header(path)[0].get("__metadata__", {})
-
-
-def _header(path: Any) -> tuple[dict[str, Any], int]:
-    """The header of a file, and where the data start."""
     with open(path, "rb") as f:
-        size = os.fstat(f.fileno()).st_size
-        length = int.from_bytes(head, "little") if len(head := f.read(8)) == 8 else -1
-        if length < 0:
-            raise CheckpointError(f"{path}: too short for a safetensors file: {size} bytes")
-        if length > min(HEADER_LIMIT, size - 8):
-            raise CheckpointError(
-                f"{path}: a header of {length} bytes is announced, but the file has {size - 8} more and the limit is {HEADER_LIMIT}"
-            )
-        text = f.read(length)
+        return _header(path, f)[0].get("__metadata__", {})
+
+
+def _header(path: Any, f: BinaryIO) -> tuple[dict[str, Any], int]:
+    """The header of an open file, and where the data start, which are next to be read."""
+    size = os.fstat(f.fileno()).st_size
+    length = int.from_bytes(head, "little") if len(head := f.read(8)) == 8 else -1
+    if length < 0:
+        raise CheckpointError(f"{path}: too short for a safetensors file: {size} bytes")
+    if length > min(HEADER_LIMIT, size - 8):
+        raise CheckpointError(
+            f"{path}: a header of {length} bytes is announced, but the file has {size - 8} more and the limit is {HEADER_LIMIT}"
+        )
+    text = f.read(length)
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -40,7 +40,7 @@ _STORAGES = {
 }
 _DTYPES = frozenset([*_STORAGES.values(), "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2"])
 _ADVICE = "In PyTorch write tensors only: torch.save(model.state_dict(), path)"
-_STREAM = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the pickle of a magic number with which the old layout begins
+_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")  # a number; its pickle is the first of the old layout
 
 
 def load_torch(path: Any) -> Any:
@@ -77,18 +77,18 @@ def load_torch(path: Any) -> Any:
         model.pt: no PyTorch file: it begins with b'nothing of the k'
     """
     with open(path, "rb") as f:
-        head = f.read(16)
+        head = f.read(32)
         f.seek(0)
         try:
             if head.startswith(b"PK"):
                 return _from_zip(f)
-            if head.startswith(_STREAM):
+            if head.startswith(b"\x80") and _MAGIC in head:
                 return _from_stream(f)
         except (CheckpointError, ImportError) as error:
             raise type(error)(f"{path}: {error}") from None
         except _FAULTS as error:
             raise CheckpointError(f"{path}: damaged: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
-    raise CheckpointError(f"{path}: no PyTorch file: it begins with {head!r}")
+    raise CheckpointError(f"{path}: no PyTorch file: it begins with {head[:16]!r}")
 
 
 _FAULTS = (
@@ -213,6 +213,8 @@ def _from_zip(f: BinaryIO) -> Any:
             raise CheckpointError(f"{packed[0][:80]} is compressed, which PyTorch's files never are")
         if len(by_name) != len(records) or sum([r.file_size for r in records]) > size:
             raise CheckpointError("records occur twice, or are longer than the file")
+        if not all(0 <= r.header_offset < size for r in records):
+            raise CheckpointError("records lie outside the file")
         root = next((n.removesuffix("data.pkl") for n in by_name if n.count("/") == 1 and n.endswith("/data.pkl")), None)
         if root is None:
             raise CheckpointError(f"a zip archive, but without data.pkl: no file of PyTorch's. {_ADVICE}")

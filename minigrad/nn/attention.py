@@ -17,7 +17,7 @@ from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze
 from . import init
 from .linear import Linear
 from .module import Module
-from .parameter import Parameter, blank
+from .parameter import Parameter, blank, size
 
 
 class MultiheadAttention(Module):
@@ -78,11 +78,14 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ):
         super().__init__()
-        if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: embed_dim must be a multiple of num_heads, both positive; got {embed_dim}, {num_heads}")
+        who = "MultiheadAttention"
+        embed_dim, num_heads = size(who, "embed_dim", embed_dim, 1), size(who, "num_heads", num_heads, 1)
+        kdim, vdim = [None if n is None else size(who, name, n, 1) for name, n in (("kdim", kdim), ("vdim", vdim))]
+        if embed_dim % num_heads:
+            raise ValueError(f"{who}: embed_dim must be a multiple of num_heads, got {embed_dim} and {num_heads}")
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
-        self.dropout = check_probability("MultiheadAttention", dropout)
+        self.dropout = check_probability(who, dropout, "dropout")
         self.batch_first, self.add_zero_attn = batch_first, add_zero_attn
         packed = self.kdim == embed_dim == self.vdim
         shapes: dict[str, Any] = {"in_proj_weight": (3 * embed_dim, embed_dim) if packed else None}

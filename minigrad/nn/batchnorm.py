@@ -6,11 +6,12 @@ from ..autograd import Tensor
 from ..autograd.node import stamp
 from ..errors import ShapeError
 from ..ops import normalization as ops
+from ..ops.fused import check_probability
 from ..ops.normalization.moments import positive
 from ..ops.shape import reshape
 from .module import Module
 from .normalization import Scaled
-from .parameter import Buffer
+from .parameter import Buffer, size
 
 
 class _Running(Scaled):
@@ -26,10 +27,8 @@ class _Running(Scaled):
     ) -> None:
         Module.__init__(self)
         who = type(self).__name__
-        if num_features < 1:
-            raise ValueError(f"{who}: num_features must be at least 1, got {num_features}")
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f"{who}: momentum must be in [0, 1], got {momentum}")
+        num_features = size(who, "num_features", num_features, 1)
+        momentum = None if momentum is None else check_probability(who, momentum, "momentum")
         self.num_features, self.eps, self.momentum = num_features, positive(who, eps), momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         dtype, device = place
@@ -110,7 +109,15 @@ class BatchNorm(_Running):
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalisation of features, or of the channels of signals. Shapes: x (N, C) or (N, C, L). Args: as BatchNorm2d."""
+    """Batch normalisation of features, or of the channels of signals. Shapes: x (N, C) or (N, C, L). Args: as BatchNorm2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.BatchNorm1d(1)
+        >>> layer(mg.tensor([[1.0], [3.0]])).detach().round(3).tolist()
+        [[-1.0], [1.0]]
+    """
 
     axes = ("N, C", "N, C, L")
 
@@ -151,7 +158,14 @@ class BatchNorm2d(BatchNorm):
 
 
 class BatchNorm3d(BatchNorm):
-    """Batch normalisation of the channels of volumes. Shapes: x (N, C, D, H, W). Args: as BatchNorm2d."""
+    """Batch normalisation of the channels of volumes. Shapes: x (N, C, D, H, W). Args: as BatchNorm2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.BatchNorm3d(2)(mg.ones((4, 2, 3, 3, 3))).shape
+        (4, 2, 3, 3, 3)
+    """
 
     axes = ("N, C, D, H, W",)
 
@@ -183,7 +197,14 @@ class _InstanceNorm(_Running):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of signals. Shapes: x (N, C, L) or (C, L). Args: as InstanceNorm2d."""
+    """Instance normalisation of signals. Shapes: x (N, C, L) or (C, L). Args: as InstanceNorm2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.InstanceNorm1d(1)(mg.tensor([[[1.0, 3.0]], [[10.0, 30.0]]])).round(3).tolist()
+        [[[-1.0, 1.0]], [[-1.0, 1.0]]]
+    """
 
     axes = ("N, C, L", "C, L")
 
@@ -219,7 +240,14 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of volumes. Shapes: x (N, C, D, H, W) or (C, D, H, W). Args: as InstanceNorm2d."""
+    """Instance normalisation of volumes. Shapes: x (N, C, D, H, W) or (C, D, H, W). Args: as InstanceNorm2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> nn.InstanceNorm3d(2)(mg.ones((4, 2, 3, 3, 3))).shape
+        (4, 2, 3, 3, 3)
+    """
 
     axes = ("N, C, D, H, W", "C, D, H, W")
 

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from ..errors import DTypeError
 from ..ops import conv
 from ..ops.windows import lengths
 from . import init as initial
@@ -40,6 +41,9 @@ class _Conv(Module):
         self.in_channels, self.out_channels, self.groups = inside, outside, groups
         self.kernel_size = lengths(who, "kernel_size", kernel_size, self.n, 1)
         self.stride, self.dilation = lengths(who, "stride", stride, self.n, 1), lengths(who, "dilation", dilation, self.n, 1)
+        if isinstance(padding, str) and (self.transposed or padding not in ("same", "valid")):
+            words = "" if self.transposed else ", 'same' or 'valid'"
+            raise DTypeError(f"{who}: padding must be integers{words}, got {padding!r}")
         self.padding = padding if isinstance(padding, str) else lengths(who, "padding", padding, self.n, 0)
         self.init = initial.checked(who, init)
         self.weight = blank(self._weight_shape(), *place)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from ..autograd.arguments import number
 from . import functional as F
 from .functional.targets import check_positive
 from .module import Module
+from .parameter import size
 
 
 class CosineSimilarity(Module):
@@ -24,9 +26,8 @@ class CosineSimilarity(Module):
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8):
-        check_positive("CosineSimilarity", eps=eps)
         super().__init__()
-        self.dim, self.eps = dim, eps
+        self.dim, self.eps = size("CosineSimilarity", "dim", dim, None), check_positive("CosineSimilarity", eps=eps)
 
     def forward(self, x1: Any, x2: Any) -> Any:
         return F.cosine_similarity(x1, x2, self.dim, self.eps)
@@ -51,7 +52,7 @@ class PairwiseDistance(Module):
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
         super().__init__()
-        self.norm, self.eps, self.keepdim = p, eps, keepdim
+        self.norm, self.eps, self.keepdim = number("PairwiseDistance", "p", p), number("PairwiseDistance", "eps", eps), keepdim
 
     def forward(self, x1: Any, x2: Any) -> Any:
         return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

@@ -132,6 +132,9 @@ class AlphaDropout(_Dropout):
 class FeatureAlphaDropout(_Dropout):
     """AlphaDropout of whole channels. Shapes: x (N, C, ...); y the same. Args: as AlphaDropout.
 
+    Source:
+        Klambauer et al., "Self-normalizing neural networks", 2017; whole channels as Tompson et al., 2015.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -205,7 +208,7 @@ class DropConnect(Linear):
         *,
         init: Any = None,
     ):
-        check_probability("DropConnect", p)
+        p = check_probability("DropConnect", p)
         super().__init__(in_features, out_features, bias, device, dtype, init=init)
         self.p = p
 

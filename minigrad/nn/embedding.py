@@ -9,7 +9,7 @@ from ..ops.fused import check_table, embedding
 from ..ops.losses import given
 from . import init
 from .module import Module
-from .parameter import Parameter, blank
+from .parameter import Parameter, blank, size
 
 
 class _Table(Module):
@@ -32,6 +32,8 @@ class _Table(Module):
         super().__init__()
         who = type(self).__name__
         check_table(who, max_norm, norm_type, sparse)
+        num_embeddings, embedding_dim = size(who, "num_embeddings", num_embeddings), size(who, "embedding_dim", embedding_dim)
+        padding_idx = None if padding_idx is None else size(who, "padding_idx", padding_idx, None)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"{who}: padding_idx must be within the {num_embeddings} rows, got {padding_idx}")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
@@ -168,6 +170,9 @@ class EmbeddingBag(_Table):
     Raises:
         ValueError: settings that make no sense, alone or together.
         ShapeError: _weight is not (num_embeddings, embedding_dim).
+
+    Source:
+        Joulin et al., "Bag of tricks for efficient text classification", 2016, section 2, for the mean.
 
     Example:
         >>> import minigrad as mg

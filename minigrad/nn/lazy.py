@@ -160,7 +160,15 @@ class _LazyTransposed(_LazyConv):
 
 
 class LazyConv1d(_LazyForward, Conv1d):
-    """A Conv1d whose ``in_channels`` are those of the first input. Args, Raises: as LazyConv2d."""
+    """A Conv1d whose ``in_channels`` are those of the first input. Args, Raises: as LazyConv2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyConv1d(8, 3)
+        >>> layer(mg.ones((1, 2, 6))).shape, layer.weight.shape
+        ((1, 8, 4), (8, 2, 3))
+    """
 
     becomes = Conv1d
 
@@ -186,25 +194,57 @@ class LazyConv2d(_LazyForward, Conv2d):
 
 
 class LazyConv3d(_LazyForward, Conv3d):
-    """A Conv3d whose ``in_channels`` are those of the first input. Args, Raises: as LazyConv2d."""
+    """A Conv3d whose ``in_channels`` are those of the first input. Args, Raises: as LazyConv2d.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyConv3d(8, 3)
+        >>> layer(mg.ones((1, 2, 4, 4, 4))).shape, layer.weight.shape
+        ((1, 8, 2, 2, 2), (8, 2, 3, 3, 3))
+    """
 
     becomes = Conv3d
 
 
 class LazyConvTranspose1d(_LazyTransposed, ConvTranspose1d):
-    """A ConvTranspose1d whose ``in_channels`` are those of the first input. Args: as ConvTranspose1d, without in_channels."""
+    """A ConvTranspose1d whose ``in_channels`` are those of the first input. Args: as ConvTranspose1d, without in_channels.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyConvTranspose1d(8, 3)
+        >>> layer(mg.ones((1, 2, 6))).shape, layer.weight.shape
+        ((1, 8, 8), (2, 8, 3))
+    """
 
     becomes = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyTransposed, ConvTranspose2d):
-    """A ConvTranspose2d whose ``in_channels`` are those of the first input. Args: as ConvTranspose2d, without in_channels."""
+    """A ConvTranspose2d whose ``in_channels`` are those of the first input. Args: as ConvTranspose2d, without in_channels.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyConvTranspose2d(8, 3)
+        >>> layer(mg.ones((1, 2, 4, 4))).shape, layer.weight.shape
+        ((1, 8, 6, 6), (2, 8, 3, 3))
+    """
 
     becomes = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyTransposed, ConvTranspose3d):
-    """A ConvTranspose3d whose ``in_channels`` are those of the first input. Args: as ConvTranspose3d, without in_channels."""
+    """A ConvTranspose3d whose ``in_channels`` are those of the first input. Args: as ConvTranspose3d, without in_channels.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyConvTranspose3d(8, 3)
+        >>> layer(mg.ones((1, 2, 4, 4, 4))).shape, layer.weight.shape
+        ((1, 8, 6, 6, 6), (2, 8, 3, 3, 3))
+    """
 
     becomes = ConvTranspose3d
 
@@ -246,7 +286,15 @@ class _LazyBatchNorm(Lazy):
 
 
 class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
-    """A BatchNorm1d whose ``num_features`` are the channels of the first input. Args: as BatchNorm1d, without num_features."""
+    """A BatchNorm1d whose ``num_features`` are the channels of the first input. Args: as BatchNorm1d, without num_features.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyBatchNorm1d()
+        >>> layer(mg.ones((4, 5))).shape, layer.weight.shape
+        ((4, 5), (5,))
+    """
 
     becomes = BatchNorm1d
 
@@ -268,7 +316,15 @@ class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
 
 
 class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
-    """A BatchNorm3d whose ``num_features`` are the channels of the first input. Args: as BatchNorm3d, without num_features."""
+    """A BatchNorm3d whose ``num_features`` are the channels of the first input. Args: as BatchNorm3d, without num_features.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> layer = nn.LazyBatchNorm3d()
+        >>> layer(mg.ones((2, 5, 3, 3, 3))).shape, layer.weight.shape
+        ((2, 5, 3, 3, 3), (5,))
+    """
 
     becomes = BatchNorm3d
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from ..autograd.arguments import number
 from ..errors import ShapeError
 from ..ops import normalization as ops
 from ..ops.normalization.layer import lengths_of
 from ..ops.normalization.moments import positive
+from ..ops.windows import lengths
 from . import init
 from .module import Module
-from .parameter import Parameter, blank
+from .parameter import Parameter, blank, size
 
 
 class Scaled(Module):
@@ -146,7 +148,8 @@ class GroupNorm(Scaled):
         bias: bool = True,
     ):
         super().__init__()
-        if num_groups < 1 or num_channels < 1 or num_channels % num_groups:
+        num_groups, num_channels = size("GroupNorm", "num_groups", num_groups, 1), size("GroupNorm", "num_channels", num_channels, 1)
+        if num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, positive("GroupNorm", eps), affine
         self._scale((num_channels,), affine, affine and bias, (dtype, device))
@@ -182,9 +185,8 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
         super().__init__()
-        if size < 1:
-            raise ValueError(f"LocalResponseNorm: size must be at least 1, got {size}")
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+        (self.size,) = lengths("LocalResponseNorm", "size", size, 1, 1)
+        self.alpha, self.beta, self.k = [number("LocalResponseNorm", name, v) for name, v in (("alpha", alpha), ("beta", beta), ("k", k))]
 
     def forward(self, x: Any) -> Any:
         return ops.local_response_norm(x, self.size, self.alpha, self.beta, self.k)

@@ -187,8 +187,8 @@ def blank(shape: tuple[int, ...], dtype: Any = None, device: Any = None) -> Para
     return Parameter(np.zeros(shape, default_dtype() if dtype is None else dtype), device=device)
 
 
-def size(who: str, what: str, value: Any, least: int = 0) -> int:
-    """``value`` as an integer.
+def size(who: str, what: str, value: Any, least: int | None = 0) -> int:
+    """``value`` as an integer; ``least`` None: any, as of an axis before it is known how many there are.
 
     Raises:
         DTypeError: it is no integer.
@@ -197,7 +197,7 @@ def size(who: str, what: str, value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise DTypeError(f"{who}: {what} must be an integer, got {value!r}")
     n = value.__index__()
-    if n < least:
+    if least is not None and n < least:
         raise ShapeError(f"{who}: {what} must be at least {least}, got {n}")
     return n
 

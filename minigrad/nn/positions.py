@@ -16,8 +16,9 @@ from ..backend.arrays import namespace
 from ..errors import ShapeError
 from ..ops.fused import check_probability, dropout
 from ..ops.losses import given
+from .functional.targets import check_positive
 from .module import Module
-from .parameter import Buffer
+from .parameter import Buffer, size
 
 
 def _angles(length: int, dim: int, base: float) -> np.ndarray:
@@ -73,10 +74,10 @@ class SinusoidalPositionalEncoding(Module):
         dtype: Any = None,
     ):
         super().__init__()
-        if d_model < 1 or max_len < 1 or not base > 0:
-            raise ValueError(f"SinusoidalPositionalEncoding: sizes must be positive, got d_model={d_model}, max_len={max_len}, base={base}")
-        self.d_model, self.max_len, self.batch_first, self.base = d_model, max_len, batch_first, base
-        self.dropout = check_probability("SinusoidalPositionalEncoding", dropout)
+        who = "SinusoidalPositionalEncoding"
+        d_model, max_len = size(who, "d_model", d_model, 1), size(who, "max_len", max_len, 1)
+        self.d_model, self.max_len, self.batch_first, self.base = d_model, max_len, batch_first, check_positive(who, base=base)
+        self.dropout = check_probability(who, dropout, "dropout")
         angles, values = _angles(max_len, d_model, base), np.empty((max_len, d_model))
         values[:, 0::2], values[:, 1::2] = np.sin(angles), np.cos(angles[:, : d_model // 2])
         self.table = _table(values, device, dtype)
@@ -146,8 +147,10 @@ class RotaryEmbedding(Module):
         self, dim: int, max_len: int = 4096, base: float = 10000.0, interleaved: bool = True, device: Any = None, dtype: Any = None
     ):
         super().__init__()
-        if dim < 2 or dim % 2 or max_len < 1 or not base > 0:
-            raise ValueError(f"RotaryEmbedding: dim must be even and sizes positive, got dim={dim}, max_len={max_len}, base={base}")
+        who = "RotaryEmbedding"
+        dim, max_len, base = size(who, "dim", dim, 2), size(who, "max_len", max_len, 1), check_positive(who, base=base)
+        if dim % 2:
+            raise ValueError(f"{who}: dim must be even, got {dim}")
         self.dim, self.max_len, self.base, self.interleaved = dim, max_len, base, interleaved
         angles = _angles(max_len, dim, base)
         self.cos, self.sin = _table(np.cos(angles), device, dtype), _table(np.sin(angles), device, dtype)
@@ -204,10 +207,8 @@ class ALiBi(Module):
 
     def __init__(self, num_heads: int, causal: bool = True, device: Any = None, dtype: Any = None):
         super().__init__()
-        if num_heads < 1:
-            raise ValueError(f"ALiBi: num_heads must be positive, got {num_heads}")
-        self.num_heads, self.causal = num_heads, causal
-        self.slopes = _table(np.array(alibi_slopes(num_heads)), device, dtype)
+        self.num_heads, self.causal = size("ALiBi", "num_heads", num_heads, 1), causal
+        self.slopes = _table(np.array(alibi_slopes(self.num_heads)), device, dtype)
 
     def forward(self, queries: int, keys: int | None = None) -> Tensor:
         """The mask for this many queries and keys (None: as many). Fewer queries than keys are the last of them."""

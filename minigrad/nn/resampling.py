@@ -5,6 +5,7 @@ from typing import Any
 from ..ops.resample import MODES
 from ..ops.windows import lengths
 from . import functional as F
+from .functional.targets import check_positive
 from .module import Module
 
 
@@ -22,6 +23,8 @@ class Upsample(Module):
 
     Raises:
         ValueError: both or neither of size and factor, or an unknown mode.
+
+    Source: as ``functional.interpolate``.
 
     Example:
         >>> import minigrad as mg
@@ -43,6 +46,10 @@ class Upsample(Module):
             raise ValueError(f"{type(self).__name__}: give either size or scale_factor, got {size!r} and {scale_factor!r}")
         if mode not in MODES and mode != "area":
             raise ValueError(f"{type(self).__name__}: mode must be one of {', '.join([*MODES, 'area'])}, got {mode!r}")
+        if size is not None:
+            lengths(type(self).__name__, "size", size, len(size) if isinstance(size, (tuple, list)) else 1, 1)
+        for f in scale_factor if isinstance(scale_factor, (tuple, list)) else [] if scale_factor is None else [scale_factor]:
+            check_positive(type(self).__name__, scale_factor=f)
         self.size, self.scale_factor, self.mode = size, scale_factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
@@ -115,6 +122,9 @@ class PixelShuffle(Module):
 
 class PixelUnshuffle(Module):
     """The inverse of PixelShuffle. Shapes: x (..., C, H r, W r); y (..., C r^2, H, W). Args: ``downscale_factor`` is r.
+
+    Source:
+        Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network", 2016.
 
     Example:
         >>> import minigrad as mg

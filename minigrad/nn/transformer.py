@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..backend import default_dtype
 from ..errors import ShapeError
+from ..ops.fused import check_probability
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
@@ -18,6 +19,7 @@ from .dropout import Dropout
 from .linear import Linear
 from .module import Module
 from .normalization import LayerNorm
+from .parameter import size
 
 _ACTIVATIONS: dict[Any, Callable] = {"relu": F.relu, "gelu": F.gelu}
 
@@ -28,8 +30,12 @@ class _Layer(Module):
     def __init__(self, attentions: tuple[str, ...], settings: tuple):
         super().__init__()
         d_model, nhead, dim_feedforward, dropout, activation, eps, batch_first, norm_first, bias, device, dtype = settings
+        who = type(self).__name__
+        for name, value, least in (("d_model", d_model, 1), ("nhead", nhead, 1), ("dim_feedforward", dim_feedforward, 0)):
+            size(who, name, value, least)
+        check_probability(who, dropout, "dropout")
         if not callable(activation) and activation not in _ACTIVATIONS:
-            raise ValueError(f"{type(self).__name__}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
+            raise ValueError(f"{who}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
         self.activation = activation if callable(activation) else _ACTIVATIONS[activation]
         self.norm_first = norm_first
         for name in attentions:
@@ -171,8 +177,7 @@ class _Stack(Module):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None):
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"{type(self).__name__}: num_layers must be at least 1, got {num_layers}")
+        num_layers = size(type(self).__name__, "num_layers", num_layers, 1)
         self.layers = ModuleList([copy.deepcopy(layer) for _ in range(num_layers)])
         self.num_layers = num_layers
         self.register_module("norm", norm)
@@ -195,6 +200,9 @@ class TransformerEncoder(_Stack):
 
     Raises:
         ValueError: num_layers is not positive.
+
+    Source:
+        Vaswani et al., "Attention is all you need", 2017, section 3.1.
 
     Example:
         >>> import minigrad as mg
@@ -229,6 +237,9 @@ class TransformerDecoder(_Stack):
 
     Raises:
         ValueError: num_layers is not positive.
+
+    Source:
+        Vaswani et al., "Attention is all you need", 2017, section 3.1.
 
     Example:
         >>> import minigrad as mg

@@ -7,6 +7,7 @@ from .activation import *
 from .arithmetic import *
 from .axes import *
 from .bins import *
+from .bits import *
 from .creation import *
 from .diagonals import *
 from .exponential import *
@@ -27,6 +28,7 @@ from .sequences import *
 from .shape import *
 from .softmax import *
 from .sort import *
+from .stacking import *
 from .statistics import *
 from .trigonometric import *
 
@@ -35,7 +37,7 @@ from .methods import *  # operators and methods,  # isort: skip
 from .protocols import *  # and what makes NumPy's functions take Tensors  # isort: skip
 
 _families = """
-    activation arithmetic axes bins creation diagonals exponential indexing joining logic methods nan powers products
-    protocols rectifiers reduce resizing rounding scan selection sequences shape softmax sort statistics trigonometric
+    activation arithmetic axes bins bits creation diagonals exponential indexing joining logic methods nan powers products
+    protocols rectifiers reduce resizing rounding scan selection sequences shape softmax sort stacking statistics trigonometric
     """
 __all__ = sorted({name for family in _families.split() for name in _sys.modules[f"{__name__}.{family}"].__all__})

@@ -6,8 +6,9 @@ Here are the smooth ones and those that join channels; those with a kink are in 
 import math
 from typing import Any
 
-from ..autograd.arguments import normal_axis, operand, unexpected
-from ..autograd.forms import apply, general, unary
+from ..autograd.arguments import normal_axis, number, operand, unexpected
+from ..autograd.forms import apply, binary, general, unary
+from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import abs, multiply
@@ -34,6 +35,7 @@ _softplus_op = general(_softplus, lambda g, x, beta, threshold: where(x * beta >
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """``log(1 + e**(beta * x)) / beta``: a smooth relu.
 
+    Shapes: x any; y the same.
     Args:
         beta: how sharp the bend is.
         threshold: where ``beta * x`` is above it, the result is x itself.
@@ -44,7 +46,8 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
         >>> mg.nn.functional.softplus(mg.tensor([-1000.0, 1000.0]))
         Tensor([   0., 1000.], shape (2,), float32, cpu)
     """
-    if beta <= 0:
+    beta, threshold = number("softplus", "beta", beta), number("softplus", "threshold", threshold)
+    if not beta > 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
     return apply(_softplus_op, (x,), beta, threshold)
 
@@ -53,6 +56,7 @@ logsigmoid = unary(
     "logsigmoid",
     """log(sigmoid(x)).
 
+    Shapes: x any; y the same.
     Gradient: g * sigmoid(-x), which is -g * expm1(y).
     Numerics: exact on both sides: x for very negative x, -e**-x for large.
     Example:
@@ -67,6 +71,7 @@ softsign = unary(
     "softsign",
     """x / (1 + abs(x)). Gradient: g / (1 + abs(x))**2.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.softsign(mg.tensor([-1.0, 3.0])).tolist()
@@ -79,6 +84,7 @@ tanhshrink = unary(
     "tanhshrink",
     """x - tanh(x). Gradient: g * tanh(x)**2.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.tanhshrink(mg.tensor([0.0, 100.0])).tolist()
@@ -96,25 +102,55 @@ def _normal_cdf(x: Any) -> Any:
     return erfc(x * -math.sqrt(0.5)) * 0.5
 
 
+def _normal_density(x: Any) -> Any:
+    return exp(x * x * -0.5) * math.sqrt(0.5 / math.pi)
+
+
+def _gelu_curvature(x: Any) -> Any:
+    d = _normal_density(x)
+    return d * 2 - x * d * x
+
+
 def _gelu_tanh_argument(x: Any) -> Any:
     return x * (x * x * 0.044715 + 1) * math.sqrt(2 / math.pi)
 
 
-def _gelu_tanh_rule(g: Any, x: Any) -> Any:
+def _gelu_tanh_slope(x: Any) -> Any:
     t = tanh(_gelu_tanh_argument(x))
-    return g * ((t + 1) * 0.5 + x * (1 - t * t) * ((x * x * (3 * 0.044715) + 1) * math.sqrt(0.5 / math.pi)))
+    return (t + 1) * 0.5 + x * (1 - t * t) * ((x * x * (3 * 0.044715) + 1) * math.sqrt(0.5 / math.pi))
 
 
+def _gelu_tanh_curvature(x: Any) -> Any:
+    """With u the argument of tanh and t = tanh(u): (1 - t**2) * (u' + x * (u''/2 - t * u'**2))."""
+    t = tanh(_gelu_tanh_argument(x))
+    first = (x * x * (3 * 0.044715) + 1) * math.sqrt(2 / math.pi)
+    return (1 - t * t) * (first + x * (x * (3 * 0.044715 * math.sqrt(2 / math.pi)) - t * first * first))
+
+
+gelu_gradient: Any = binary(
+    "gelu_gradient",
+    "g * (Phi(x) + x * phi(x)): the gradient of gelu.",
+    lambda g, b: gelu_gradient(g, b),
+    lambda g, a, b: g * a * _gelu_curvature(b),
+    lambda xp: lambda g, x: g * (_normal_cdf(x) + x * _normal_density(x)),
+)
+gelu_tanh_gradient: Any = binary(
+    "gelu_tanh_gradient",
+    "The gradient of gelu with its normal distribution approximated by tanh.",
+    lambda g, b: gelu_tanh_gradient(g, b),
+    lambda g, a, b: g * a * _gelu_tanh_curvature(b),
+    lambda xp: lambda g, x: g * _gelu_tanh_slope(x),
+)
 _gelu = unary(
     "gelu",
     "x times the probability that a standard normal number is below x.",
-    lambda g, x: g * (_normal_cdf(x) + x * exp(x * x * -0.5) * math.sqrt(0.5 / math.pi)),
+    lambda g, x: gelu_gradient(g, x),
     lambda xp: lambda x: x * _normal_cdf(x),
 )
 _gelu_tanh = unary(
     "gelu_tanh",
     "gelu with its normal distribution approximated by tanh.",
-    _gelu_tanh_rule,
+    lambda g, x: gelu_tanh_gradient(g, x),
     lambda xp: lambda x: x * (0.5 * xp.tanh(_gelu_tanh_argument(x)) + 0.5),
 )
 
@@ -122,6 +158,7 @@ _gelu_tanh = unary(
 def gelu(x: Any, approximate: str = "none") -> Any:
     """x * Phi(x), Phi the distribution function of the standard normal distribution.
 
+    Shapes: x any; y the same.
     Args:
         approximate: "none", or "tanh" for ``0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))``.
     Gradient: g * (Phi(x) + x * phi(x)), phi the density.
@@ -136,9 +173,14 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return _gelu(x) if approximate == "none" else _gelu_tanh(x)
 
 
-def _silu_rule(g: Any, x: Any) -> Any:
+def _silu_slope(x: Any) -> Any:
     s = sigmoid(x)
-    return g * (s * (x * (1 - s) + 1))
+    return s * (x * (1 - s) + 1)
+
+
+def _silu_curvature(x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (1 - s) * (x * (1 - s * 2) + 2)
 
 
 def _silu(xp: Any) -> Any:
@@ -146,10 +188,18 @@ def _silu(xp: Any) -> Any:
     return lambda x: x * logistic(x)
 
 
+silu_gradient: Any = binary(
+    "silu_gradient",
+    "g * s * (1 + x * (1 - s)) with s = sigmoid(x): the gradient of silu.",
+    lambda g, b: silu_gradient(g, b),
+    lambda g, a, b: g * a * _silu_curvature(b),
+    lambda xp: lambda g, x: g * _silu_slope(x),
+)
 silu = unary(
     "silu",
     """x * sigmoid(x), also called swish.
 
+    Shapes: x any; y the same.
     Gradient: with s = sigmoid(x): g * s * (1 + x * (1 - s)).
     Source: Elfwing, Uchibe and Doya, Sigmoid-Weighted Linear Units (2017); Ramachandran, Zoph and Le (2017).
     Example:
@@ -157,9 +207,10 @@ silu = unary(
         >>> mg.nn.functional.silu(mg.tensor([-1000.0, 0.0, 1000.0]))
         Tensor([  -0.,    0., 1000.], shape (3,), float32, cpu)
     """,
-    _silu_rule,
+    lambda g, x: silu_gradient(g, x),
     _silu,
 )
+compiled("elementwise", _gelu, _gelu_tanh, gelu_gradient, gelu_tanh_gradient, silu, silu_gradient)
 
 
 def _mish_rule(g: Any, x: Any) -> Any:
@@ -171,6 +222,7 @@ mish = unary(
     "mish",
     """x * tanh(softplus(x)).
 
+    Shapes: x any; y the same.
     Gradient: with t = tanh(softplus(x)): g * (t + x * (1 - t**2) * sigmoid(x)).
     Source: Misra, Mish: A Self Regularized Non-Monotonic Activation Function (2019), eq. 1.
     Example:
@@ -275,6 +327,7 @@ def maxout(x: Any, k: int, axis: int = 1) -> Any:
 def crelu(x: Any, axis: int = 1) -> Any:
     """relu(x) and relu(-x) one after the other along ``axis``, whose length doubles.
 
+    Shapes: x (..., n, ...) with n along ``axis``; y (..., 2 n, ...).
     Source: Shang et al., Understanding and Improving Convolutional Neural Networks via Concatenated Rectified Linear Units (2016).
     Example:
         >>> import minigrad as mg

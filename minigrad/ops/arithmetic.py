@@ -50,8 +50,30 @@ divide = binary(
     lambda g, y, b: -(g * y / b),
 )
 true_divide = divide
-negative = unary("negative", "-x. Gradient: -g.", lambda g: -g)
-positive = unary("positive", "+x, as a copy. Gradient: g.", lambda g: g)
+negative = unary(
+    "negative",
+    """-x.
+
+    Gradient: -g.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.negative(mg.tensor([1.0, -2.0]))
+        Tensor([-1.,  2.], shape (2,), float32, cpu)
+    """,
+    lambda g: -g,
+)
+positive = unary(
+    "positive",
+    """+x, as a copy.
+
+    Gradient: g.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.positive(mg.tensor([1.0, -2.0]))
+        Tensor([ 1., -2.], shape (2,), float32, cpu)
+    """,
+    lambda g: g,
+)
 reciprocal = unary(
     "reciprocal",
     """1 / x; integers give floats; 1/0 is inf.
@@ -116,6 +138,10 @@ copysign = binary(
     """|a| with the sign of b, broadcast.
 
     Gradient: g to a, negated where the sign was changed, 0 where a is 0; 0 to b.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.copysign(mg.tensor([1.0, -2.0]), mg.tensor([-3.0, 4.0]))
+        Tensor([-1.,  2.], shape (2,), float32, cpu)
     """,
     lambda g, y, a: g * (sign(y) * sign(a)),
     lambda g: nowhere(g),
@@ -125,6 +151,10 @@ heaviside = binary(
     """The step function of a: 0 where a < 0, 1 where a > 0, b where a is 0.
 
     Gradient: 0 to a; g to b where a is 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.heaviside(mg.tensor([-1.0, 0.0, 1.0]), 0.5)
+        Tensor([0. , 0.5, 1. ], shape (3,), float32, cpu)
     """,
     lambda g: nowhere(g),
     lambda g, a: masked(g, a == 0),
@@ -173,6 +203,10 @@ fmax = binary(
     """The larger of a and b, broadcast; the other one if one is NaN.
 
     Gradient: g to the larger or to the one that is not NaN; ties share it equally.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fmax(mg.tensor([1.0, mg.nan]), mg.tensor([3.0, 2.0]))
+        Tensor([3., 2.], shape (2,), float32, cpu)
     """,
     lambda g, a, b: _larger(g, a, b) + _present(g, a, b),
     lambda g, a, b: _larger(g, b, a) + _present(g, b, a),
@@ -182,6 +216,10 @@ fmin = binary(
     """The smaller of a and b, broadcast; the other one if one is NaN.
 
     Gradient: g to the smaller or to the one that is not NaN; ties share it equally.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fmin(mg.tensor([1.0, mg.nan]), mg.tensor([3.0, 2.0]))
+        Tensor([1., 2.], shape (2,), float32, cpu)
     """,
     lambda g, a, b: _larger(g, b, a) + _present(g, a, b),
     lambda g, a, b: _larger(g, a, b) + _present(g, b, a),
@@ -255,10 +293,29 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 
 
 # -- complex numbers --------------------------------------------------------------------------------------------------
-real = unary("real", "The real part, as a copy. Gradient: g.", lambda g: g, lambda xp: lambda x: xp.array(xp.real(x)))
+real = unary(
+    "real",
+    """The real part, as a copy.
+
+    Gradient: g.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.real(mg.tensor([1 + 2j]))
+        Tensor([1.], shape (1,), float32, cpu)
+    """,
+    lambda g: g,
+    lambda xp: lambda x: xp.array(xp.real(x)),
+)
 imag = unary(
     "imag",
-    "The imaginary part, as a copy; 0 for real x. Gradient: i g; 0 for real x.",
+    """The imaginary part, as a copy; 0 for real x.
+
+    Gradient: i g; 0 for real x.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.imag(mg.tensor([1 + 2j]))
+        Tensor([2.], shape (1,), float32, cpu)
+    """,
     lambda g, x: g * -1j if x.dtype.kind == "c" else nowhere(g),
     lambda xp: lambda x: xp.array(xp.imag(x)),
 )
@@ -268,6 +325,10 @@ angle = unary(
     """The angle of a complex number in the plane, in radians from -pi to pi; 0 or pi for real x.
 
     Gradient: that of Im(log x); 0 for real x; inf or NaN at 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.angle(mg.tensor([1 + 0j, -1 + 0j]))
+        Tensor([0.       , 3.1415927], shape (2,), float32, cpu)
     """,
     lambda g, x: (g * -1j) / x if x.dtype.kind == "c" else nowhere(g),
     lambda xp: lambda x: xp.arctan2(xp.imag(x), xp.real(x)),

@@ -129,10 +129,10 @@ def _attention_slopes(
         d = xp.matmul(h, wide(v[seen]).swapaxes(-1, -2))
         used = p
         if keep is not None:
-            kept_here = keep[at][..., seen[-1]]
-            used = p * kept_here
+            stays = keep[at][..., seen[-1]]
+            used = p * stays
             used *= gain
-            d *= kept_here
+            d *= stays
             d *= gain
         if dv is not None:
             dv[seen] += xp.matmul(used.swapaxes(-1, -2), h)
@@ -263,7 +263,7 @@ def scaled_dot_product_attention(
     """
     q, k, v = given(query), given(key), given(value)
     mask = None if attn_mask is None else given(attn_mask)
-    check_probability("scaled_dot_product_attention", dropout_p)
+    dropout_p = check_probability("scaled_dot_product_attention", dropout_p, "dropout_p")
     if is_causal and mask is not None:
         raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal=True, not both; put the causal part into the mask")
     if enable_gqa:

@@ -47,12 +47,24 @@ def permute_dims(x: Any, axes: Any) -> Any:
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
-    """x with its axes in another order; by default in reverse. (For matrices in the last two axes: ``matrix_transpose``.)"""
+    """x with its axes in another order; by default in reverse. (For matrices in the last two axes: ``matrix_transpose``.)
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.transpose(mg.zeros((2, 3, 4)), (1, 0, 2)).shape
+        (3, 2, 4)
+    """
     return permute_dims(x, range(len(shape_of(x)))[::-1] if axes is None else axes)
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """x with two axes exchanged; a view."""
+    """x with two axes exchanged; a view.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.swapaxes(mg.zeros((2, 3, 4)), 0, 2).shape
+        (4, 3, 2)
+    """
     return _swap(x, normal_axis("swapaxes", (axis1,), len(shape_of(x))) + normal_axis("swapaxes", (axis2,), len(shape_of(x))))
 
 
@@ -61,6 +73,10 @@ def matrix_transpose(x: Any) -> Any:
 
     Raises:
         ShapeError: x has fewer than two dimensions.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.matrix_transpose(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[1.0, 3.0], [2.0, 4.0]]
     """
     if len(shape_of(x)) < 2:
         raise ShapeError(f"matrix_transpose: expected at least 2 dimensions, got shape {shape_of(x)}")
@@ -97,17 +113,35 @@ def flip(x: Any, axis: Any = None, **other: Any) -> Any:
 
 
 def flipud(x: Any) -> Any:
-    """x with its first axis reversed."""
+    """x with its first axis reversed.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.flipud(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[3.0, 4.0], [1.0, 2.0]]
+    """
     return flip(x, 0)
 
 
 def fliplr(x: Any) -> Any:
-    """x with its second axis reversed."""
+    """x with its second axis reversed.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fliplr(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[2.0, 1.0], [4.0, 3.0]]
+    """
     return flip(x, 1)
 
 
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    """x turned ``k`` times by 90 degrees in the plane of two axes, from the first towards the second."""
+    """x turned ``k`` times by 90 degrees in the plane of two axes, from the first towards the second.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.rot90(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[2.0, 4.0], [1.0, 3.0]]
+    """
     a, b = normal_axis("rot90", tuple(axes), len(shape_of(x))) if len(axes) == 2 else (0, 0)
     if a == b:
         raise ShapeError(f"rot90: expected two different axes, got {axes}")

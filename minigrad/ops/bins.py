@@ -73,22 +73,49 @@ def unique(
 
 
 def unique_all(x: Any) -> UniqueAll:
-    """The different numbers in x, where each stands first, which of them each x is, and how often each occurs. No gradient."""
+    """The different numbers in x, where each stands first, which of them each x is, and how often each occurs. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> values, first, inverse, counts = mg.unique_all(mg.tensor([2, 1, 2]))
+        >>> values.tolist(), first.tolist(), inverse.tolist(), counts.tolist()
+        ([1, 2], [1, 0], [1, 0, 1], [1, 2])
+    """
     return UniqueAll(*unique(x, True, True, True, equal_nan=False))
 
 
 def unique_counts(x: Any) -> UniqueCounts:
-    """The different numbers in x and how often each occurs. No gradient."""
+    """The different numbers in x and how often each occurs. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> values, counts = mg.unique_counts(mg.tensor([2, 1, 2]))
+        >>> values.tolist(), counts.tolist()
+        ([1, 2], [1, 2])
+    """
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
 
 
 def unique_inverse(x: Any) -> UniqueInverse:
-    """The different numbers in x and which of them each x is. No gradient."""
+    """The different numbers in x and which of them each x is. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> values, inverse = mg.unique_inverse(mg.tensor([2, 1, 2]))
+        >>> values.tolist(), inverse.tolist()
+        ([1, 2], [1, 0, 1])
+    """
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
 def unique_values(x: Any) -> Any:
-    """The different numbers in x in ascending order; every NaN is another. No gradient."""
+    """The different numbers in x in ascending order; every NaN is another. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.unique_values(mg.tensor([2, 1, 2])).tolist()
+        [1, 2]
+    """
     return unique(x, equal_nan=False)
 
 
@@ -115,7 +142,13 @@ def searchsorted(x: Any, values: Any, side: str = "left", sorter: Any = None) ->
 
 
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """The bin that each x falls into, as ``searchsorted`` into ascending or descending edges. No gradient."""
+    """The bin that each x falls into, as ``searchsorted`` into ascending or descending edges. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.digitize(mg.tensor([-1.0, 0.5, 9.0]), mg.tensor([0.0, 1.0, 2.0])).tolist()
+        [0, 1, 3]
+    """
     return apply(_DIGITIZE, (constant(x), constant(bins)), right)
 
 

@@ -67,12 +67,24 @@ def zeros(shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def ones(shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of this shape."""
+    """Ones of this shape.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.ones((2, 2)).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
     return _made(np.ones(_lengths("ones", shape), _dtype("ones", dtype)), device, requires_grad)
 
 
 def empty(shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of this shape whose values are whatever was in the memory."""
+    """A tensor of this shape whose values are whatever was in the memory.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.empty((2, 3)).shape
+        (2, 3)
+    """
     return _made(np.empty(_lengths("empty", shape), _dtype("empty", dtype)), device, requires_grad)
 
 
@@ -97,22 +109,46 @@ def _like(name: str, x: Any, dtype: Any, device: Any, requires_grad: bool) -> Te
 
 
 def zeros_like(x: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros with the shape, dtype and device of x."""
+    """Zeros with the shape, dtype and device of x.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.zeros_like(mg.tensor([1.0, 2.0]))
+        Tensor([0., 0.], shape (2,), float32, cpu)
+    """
     return _like("zeros", x, dtype, device, requires_grad)
 
 
 def ones_like(x: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones with the shape, dtype and device of x."""
+    """Ones with the shape, dtype and device of x.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.ones_like(mg.tensor([1.0, 2.0]))
+        Tensor([1., 1.], shape (2,), float32, cpu)
+    """
     return _like("ones", x, dtype, device, requires_grad)
 
 
 def empty_like(x: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor with the shape, dtype and device of x whose values are whatever was in the memory."""
+    """A tensor with the shape, dtype and device of x whose values are whatever was in the memory.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.empty_like(mg.tensor([1.0, 2.0])).shape
+        (2,)
+    """
     return _like("empty", x, dtype, device, requires_grad)
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor full of one value with the shape, dtype and device of x."""
+    """A tensor full of one value with the shape, dtype and device of x.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.full_like(mg.tensor([1.0, 2.0]), 7)
+        Tensor([7., 7.], shape (2,), float32, cpu)
+    """
     t = _like("empty", x, dtype, device, False)
     t.data[...] = _constant("full_like", fill_value)
     return t.requires_grad_() if requires_grad else t
@@ -175,14 +211,26 @@ def logspace(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """``base`` to the power of ``num`` equally spaced values from ``start`` to ``stop``."""
+    """``base`` to the power of ``num`` equally spaced values from ``start`` to ``stop``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.logspace(0, 3, 4), 3)
+        Tensor([   1.,   10.,  100., 1000.], shape (4,), float32, cpu)
+    """
     return _spaced("logspace", np.logspace, start, stop, num, dtype, device, requires_grad, endpoint=endpoint, base=base)
 
 
 def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """``num`` values from ``start`` to ``stop``, each the same multiple of the one before."""
+    """``num`` values from ``start`` to ``stop``, each the same multiple of the one before.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.geomspace(1, 8, 4), 3)
+        Tensor([1., 2., 4., 8.], shape (4,), float32, cpu)
+    """
     if not np.all(raw(start)) or not np.all(raw(stop)):
         raise ShapeError(f"geomspace: a geometric sequence cannot include 0, got {start} to {stop}")
     return _spaced("geomspace", np.geomspace, start, stop, num, dtype, device, requires_grad, endpoint=endpoint)
@@ -202,12 +250,24 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None, device: Any
 
 
 def identity(n: int, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The (n, n) identity matrix."""
+    """The (n, n) identity matrix.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.identity(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
     return eye(n, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The (n, m) matrix with ones on and below its ``k``-th diagonal."""
+    """The (n, m) matrix with ones on and below its ``k``-th diagonal.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.tri(3).tolist()
+        [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
+    """
     rows, columns = _lengths("tri", (n, n if m is None else m))
     return _made(np.tri(rows, columns, k, dtype=_dtype("tri", dtype)), device, requires_grad)
 

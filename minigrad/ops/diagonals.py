@@ -58,7 +58,13 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 def diagflat(x: Any, k: int = 0) -> Any:
-    """The matrix that has x, flattened, on its ``k``-th diagonal."""
+    """The matrix that has x, flattened, on its ``k``-th diagonal.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.diagflat(mg.tensor([1.0, 2.0])).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
     return diag(_reshape(x, (-1,)), k)
 
 
@@ -67,6 +73,10 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
     Raises:
         ShapeError: x has fewer than two dimensions.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.trace(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).item()
+        5.0
     """
     if len(shape_of(x)) < 2:
         raise ShapeError(f"trace: expected at least 2 dimensions, got shape {shape_of(x)}")
@@ -91,7 +101,13 @@ def tril(x: Any, k: int = 0) -> Any:
 
 
 def triu(x: Any, k: int = 0) -> Any:
-    """The matrices in the last two axes with zeros below the ``k``-th diagonal."""
+    """The matrices in the last two axes with zeros below the ``k``-th diagonal.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.triu(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[1.0, 2.0], [0.0, 4.0]]
+    """
     _matrices("triu", x)
     return _triu(x, k)
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from ..autograd.forms import binary, unary
+from ..autograd.op import compiled
 from .arithmetic import abs
 from .masks import masked
 
@@ -107,10 +108,28 @@ def _sigmoid(xp: Any) -> Any:
     return kernel
 
 
+def _sigmoid_slope(xp: Any) -> Any:
+    def kernel(g: Any, y: Any) -> Any:
+        d = 1 - y
+        d *= y
+        d *= g
+        return d
+
+    return kernel
+
+
+sigmoid_gradient: Any = binary(
+    "sigmoid_gradient",
+    "g * y * (1 - y): the gradient of sigmoid, given its output.",
+    lambda g, b: sigmoid_gradient(g, b),
+    lambda g, a, b: g * a * (1 - b * 2),
+    _sigmoid_slope,
+)
 sigmoid = unary(
     "sigmoid",
     """The logistic function 1 / (1 + e**-x).
 
+    Shapes: x any; y the same.
     Gradient: g * y * (1 - y).
     Numerics: no overflow on either side; keeps its relative precision for very negative x.
     Example:
@@ -118,10 +137,11 @@ sigmoid = unary(
         >>> mg.sigmoid(mg.tensor([-1000.0, 0.0, 1000.0]))
         Tensor([0. , 0.5, 1. ], shape (3,), float32, cpu)
     """,
-    lambda g, y: g * (y * (1 - y)),
+    lambda g, y: sigmoid_gradient(g, y),
     _sigmoid,
 )
 expit = sigmoid
+compiled("elementwise", exp, log, sigmoid, sigmoid_gradient)
 
 
 def _gap(a: Any, b: Any) -> Any:

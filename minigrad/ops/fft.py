@@ -145,17 +145,35 @@ def fft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -
 
 
 def ifft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Inverse of ``fft``, ``y[j] = sum(x[k] exp(2 pi i j k / n)) / n``; arguments as there."""
+    """Inverse of ``fft``, ``y[j] = sum(x[k] exp(2 pi i j k / n)) / n``; arguments as there.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.ifft(mg.fft.fft(mg.tensor([1.0, 2.0, 3.0, 4.0]))).real.tolist()
+        [1.0, 2.0, 3.0, 4.0]
+    """
     return _complex("ifft", x, None if n is None else (n,), (axis,), norm, True)
 
 
 def fft2(x: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
-    """``fft`` along two axes; arguments as in ``fftn``."""
+    """``fft`` along two axes; arguments as in ``fftn``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.fft2(mg.ones((2, 2))).real.tolist()
+        [[4.0, 0.0], [0.0, 0.0]]
+    """
     return _complex("fft2", x, s, axes, norm, False)
 
 
 def ifft2(x: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of ``fft2``."""
+    """Inverse of ``fft2``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.ifft2(mg.fft.fft2(mg.tensor([[1.0, 2.0], [3.0, 4.0]]))).real.tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+    """
     return _complex("ifft2", x, s, axes, norm, True)
 
 
@@ -166,12 +184,22 @@ def fftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> An
         s: the length of each axis, to which x is cut off or filled up with zeros.
         axes: default: the last ``len(s)``, or all.
         norm: as in ``fft``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.fftn(mg.ones((2, 2, 2)))[0, 0, 0].item()  # the sum
+        (8+0j)
     """
     return _complex("fftn", x, s, axes, norm, False)
 
 
 def ifftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
-    """Inverse of ``fftn``."""
+    """Inverse of ``fftn``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.ifftn(mg.ones((2, 2))).real.tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
+    """
     return _complex("ifftn", x, s, axes, norm, True)
 
 
@@ -195,12 +223,22 @@ def irfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     Shapes: y has length n along axis; default: 2 (m - 1), m being the length of x. Give n where it is odd.
     Gradient: ``rfft`` of g, entries that stand for two counting twice; the imaginary parts of the first and (n even) the last entry,
         which are not read, get 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.fft.irfft(mg.fft.rfft(mg.tensor([1.0, 2.0, 3.0])), n=3), 3).tolist()
+        [1.0, 2.0, 3.0]
     """
     return _real("irfft", x, n, axis, norm, True)
 
 
 def rfftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
-    """``rfft`` along the last of several axes, then ``fft`` along the others; arguments as in ``fftn``."""
+    """``rfft`` along the last of several axes, then ``fft`` along the others; arguments as in ``fftn``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.rfftn(mg.ones((4, 6))).shape
+        (4, 4)
+    """
     x, norm = _checked("rfftn", x, norm)
     s, axes = _grid("rfftn", x, s, axes)
     y = _real("rfftn", x, s[-1], axes[-1], norm, False)
@@ -208,7 +246,13 @@ def rfftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> A
 
 
 def irfftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> Any:
-    """Inverse of ``rfftn``; give s where the last length is odd."""
+    """Inverse of ``rfftn``; give s where the last length is odd.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.fft.irfftn(mg.fft.rfftn(mg.ones((2, 3))), s=(2, 3)), 3).tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
     x, norm = _checked("irfftn", x, norm)
     last = None if s is None else s[-1]
     s, axes = _grid("irfftn", x, s, axes)
@@ -217,12 +261,24 @@ def irfftn(x: Any, s: Any = None, axes: Any = None, norm: str | None = None) -> 
 
 
 def rfft2(x: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
-    """``rfftn`` along two axes."""
+    """``rfftn`` along two axes.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.rfft2(mg.ones((5, 4, 6))).shape
+        (5, 4, 4)
+    """
     return rfftn(x, s, axes, norm)
 
 
 def irfft2(x: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of ``rfft2``."""
+    """Inverse of ``rfft2``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.irfft2(mg.fft.rfft2(mg.ones((2, 2)))).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
     return irfftn(x, s, axes, norm)
 
 
@@ -230,13 +286,23 @@ def hfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
     """``fft`` of numbers of which the second half is the conjugate of the first: it is real.
 
     Shapes: y has length n along axis; default: 2 (m - 1).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.hfft(mg.tensor([1.0, 2.0, 3.0])).tolist()  # of 1, 2, 3, 2
+        [8.0, -2.0, 0.0, -2.0]
     """
     x, norm = _checked("hfft", x, norm)
     return _real("hfft", conj(x) if x.dtype.kind == "c" else x, n, axis, _SWAPPED[norm], True)
 
 
 def ihfft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
-    """Inverse of ``hfft``: the first ``n // 2 + 1`` entries."""
+    """Inverse of ``hfft``: the first ``n // 2 + 1`` entries.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.ihfft(mg.tensor([8.0, -2.0, 0.0, -2.0])).real.tolist()
+        [1.0, 2.0, 3.0]
+    """
     x, norm = _checked("ihfft", x, norm)
     return conj(_real("ihfft", x, n, axis, _SWAPPED[norm], False))
 
@@ -265,7 +331,13 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> An
 
 
 def rfftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
-    """The frequencies of the entries of ``rfft``; arguments as in ``fftfreq``."""
+    """The frequencies of the entries of ``rfft``; arguments as in ``fftfreq``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.rfftfreq(4).tolist()
+        [0.0, 0.25, 0.5]
+    """
     return _frequencies("rfftfreq", n, d, True, dtype, device)
 
 
@@ -283,7 +355,13 @@ def fftshift(x: Any, axes: Any = None) -> Any:
 
 
 def ifftshift(x: Any, axes: Any = None) -> Any:
-    """Inverse of ``fftshift``."""
+    """Inverse of ``fftshift``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.fft.ifftshift(mg.fft.fftshift(mg.tensor([0.0, 1.0, 2.0]))).tolist()
+        [0.0, 1.0, 2.0]
+    """
     x = arraylike(x)
     axes = normal_axis("ifftshift", axes, x.ndim)
     return roll(x, tuple([-(x.shape[i] // 2) for i in axes]), axes)

@@ -3,6 +3,7 @@
 from math import inf, prod
 from typing import Any
 
+from ..autograd.arguments import number
 from ..autograd.forms import apply, general
 from ..autograd.node import stamp
 from ..autograd.op import Op
@@ -86,10 +87,11 @@ def _masked(xp: Any, x: Any, mask: Any, scale: float) -> Any:
 MASKED: Op = general(_masked, lambda g, mask, scale: apply(MASKED, (g,), mask, scale), name="dropout")
 
 
-def check_probability(who: str, p: Any) -> float:
-    """p itself; ValueError unless it is in [0, 1]."""
+def check_probability(who: str, p: Any, what: str = "p") -> float:
+    """p as a Python number; DTypeError unless it is one, ValueError unless it is in [0, 1]."""
+    p = number(who, what, p)
     if not 0 <= p <= 1:
-        raise ValueError(f"{who}: p must be in [0, 1], got {p}")
+        raise ValueError(f"{who}: {what} must be in [0, 1], got {p}")
     return p
 
 
@@ -122,7 +124,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
 
 def dropped(name: str, x: Any, p: float, training: bool, shape: Any) -> Any:
     """Dropout with one draw for each entry of ``shape(x)``, which broadcasts to x; None: for each entry of x."""
-    check_probability(name, p)
+    p = check_probability(name, p)
     x = given(x)
     if not is_inexact(x.dtype):
         raise DTypeError(f"{name}: x must be floating, got {x.dtype}")

@@ -18,7 +18,7 @@ from ..autograd.op import record
 from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import GraphError, MinigradError, ShapeError
-from . import activation, arithmetic, exponential, indexing, logic, powers, products, rounding, selection, trigonometric
+from . import activation, arithmetic, bits, exponential, indexing, powers, products, rounding, selection, trigonometric
 from .shape import broadcast_to, reshape, shape_of
 
 
@@ -193,11 +193,11 @@ OPERATORS: dict[str, tuple[Callable, str]] = {
     "mod": (rounding.remainder, ""),
     "pow": (powers.power, ""),
     "matmul": (products.matmul, ""),
-    "and": (logic.bitwise_and, "bitwise_and"),
-    "or": (logic.bitwise_or, "bitwise_or"),
-    "xor": (logic.bitwise_xor, "bitwise_xor"),
-    "lshift": (logic.bitwise_left_shift, "left_shift"),
-    "rshift": (logic.bitwise_right_shift, "right_shift"),
+    "and": (bits.bitwise_and, "bitwise_and"),
+    "or": (bits.bitwise_or, "bitwise_or"),
+    "xor": (bits.bitwise_xor, "bitwise_xor"),
+    "lshift": (bits.bitwise_left_shift, "left_shift"),
+    "rshift": (bits.bitwise_right_shift, "right_shift"),
 }
 METHODS: dict[str, tuple[Callable, str]] = {
     "add": OPERATORS["add"],

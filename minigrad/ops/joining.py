@@ -1,4 +1,4 @@
-"""Joining arrays, cutting them up, repeating and padding them. Joining is the gradient of cutting, and cutting of joining."""
+"""Joining arrays and cutting them up. Joining is the gradient of cutting, and cutting of joining."""
 
 import functools
 import itertools
@@ -17,7 +17,7 @@ from ..autograd.tensor import as_data, raw
 from ..backend import is_array, namespace
 from ..errors import DTypeError, ShapeError
 from .indexing import view_at
-from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, expand_dims, one_axis, ravel, reshape, shape_of
+from .shape import broadcast_to, expand_dims, one_axis, ravel, reshape, shape_of
 
 
 # -- cutting ----------------------------------------------------------------------------------------------------------
@@ -103,7 +103,13 @@ def _number(name: str, n: Any) -> int:
 
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tuple:
-    """As ``split``, but into a number of pieces that need not divide the axis: the first ones are longer by one."""
+    """As ``split``, but into a number of pieces that need not divide the axis: the first ones are longer by one.
+
+    Example:
+        >>> import minigrad as mg
+        >>> [p.tolist() for p in mg.array_split(mg.arange(5), 2)]
+        [[0, 1, 2], [3, 4]]
+    """
     if other:
         raise unexpected("array_split", other)
     x, axis, n = _prepared("array_split", x, axis)
@@ -138,7 +144,13 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tupl
 
 
 def chunk(x: Any, chunks: int, axis: int = 0, **other: Any) -> tuple:
-    """x cut along an axis into at most ``chunks`` pieces of one length, of which the last may be shorter (PyTorch's meaning)."""
+    """x cut along an axis into at most ``chunks`` pieces of one length, of which the last may be shorter (PyTorch's meaning).
+
+    Example:
+        >>> import minigrad as mg
+        >>> [p.tolist() for p in mg.chunk(mg.arange(5), 3)]
+        [[0, 1], [2, 3], [4]]
+    """
     if other:
         raise unexpected("chunk", other)
     x, axis, n = _prepared("chunk", x, axis)
@@ -172,17 +184,35 @@ def _split_along(name: str, axis: int, ndim: int, x: Any, indices_or_sections: A
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> tuple:
-    """``split`` along the second axis (of a vector: the only one)."""
+    """``split`` along the second axis (of a vector: the only one).
+
+    Example:
+        >>> import minigrad as mg
+        >>> [p.shape for p in mg.hsplit(mg.zeros((2, 4)), 2)]
+        [(2, 2), (2, 2)]
+    """
     return _split_along("hsplit", 0 if len(shape_of(x)) == 1 else 1, 1, x, indices_or_sections)
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> tuple:
-    """``split`` along the first axis of at least two."""
+    """``split`` along the first axis of at least two.
+
+    Example:
+        >>> import minigrad as mg
+        >>> [p.shape for p in mg.vsplit(mg.zeros((2, 4)), 2)]
+        [(1, 4), (1, 4)]
+    """
     return _split_along("vsplit", 0, 2, x, indices_or_sections)
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> tuple:
-    """``split`` along the third axis."""
+    """``split`` along the third axis.
+
+    Example:
+        >>> import minigrad as mg
+        >>> [p.shape for p in mg.dsplit(mg.zeros((2, 3, 4)), 2)]
+        [(2, 3, 2), (2, 3, 2)]
+    """
     return _split_along("dsplit", 2, 3, x, indices_or_sections)
 
 
@@ -267,58 +297,6 @@ def stack(arrays: Any, axis: int = 0, **other: Any) -> Any:
     return apply(_STACK(len(xs)), tuple(xs), one_axis("stack", axis, xs[0].ndim + 1))
 
 
-def hstack(arrays: Any) -> Any:
-    """``concat`` along the second axis; of vectors and numbers, along the first."""
-    xs = [atleast_1d(x) for x in _sequence("hstack", arrays)]
-    return concat(xs, 0 if xs[0].ndim == 1 else 1)
-
-
-def vstack(arrays: Any) -> Any:
-    """``concat`` along the first axis, with vectors as rows."""
-    return concat([atleast_2d(x) for x in _sequence("vstack", arrays)], 0)
-
-
-def dstack(arrays: Any) -> Any:
-    """``concat`` along the third axis, with matrices as slices of it."""
-    return concat([atleast_3d(x) for x in _sequence("dstack", arrays)], 2)
-
-
-def column_stack(arrays: Any) -> Any:
-    """Vectors as the columns of a matrix; matrices side by side."""
-    xs = _sequence("column_stack", arrays)
-    return concat([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in xs], 1)
-
-
-def block(arrays: Any) -> Any:
-    """An array from nested lists of blocks: the innermost lists are joined along the last axis, the next along the last but one.
-
-    Example:
-        >>> import minigrad as mg
-        >>> mg.block([[mg.ones((1, 1)), mg.zeros((1, 2))], [mg.zeros((1, 3))]]).tolist()
-        [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-    """
-
-    def depth(b: Any) -> int:
-        return 1 + max([depth(v) for v in b], default=0) if isinstance(b, list) else 0
-
-    def ndim(b: Any) -> int:
-        return max([ndim(v) for v in b], default=0) if isinstance(b, list) else len(shape_of(b))
-
-    levels = depth(arrays)
-    n = max(levels, ndim(arrays))
-
-    def joined(b: Any, level: int) -> Any:
-        if isinstance(b, list):
-            if not b:
-                raise ShapeError("block: a list of blocks is empty")
-            return concat([joined(v, level + 1) for v in b], n - levels + level)
-        if level != levels:
-            raise ShapeError(f"block: blocks must lie equally deep, got one at depth {level} and one at {levels}")
-        return reshape(b, (1,) * (n - len(shape_of(b))) + shape_of(b))
-
-    return joined(arrays, 0)
-
-
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple:
     """The coordinates of a grid: each vector repeated along the axes of the others; views that cannot be written to.
 
@@ -346,20 +324,15 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple:
 
 __all__ = [
     "array_split",
-    "block",
     "chunk",
-    "column_stack",
     "concat",
     "concatenate",
     "dsplit",
-    "dstack",
     "hsplit",
-    "hstack",
     "meshgrid",
     "split",
     "stack",
     "unbind",
     "unstack",
     "vsplit",
-    "vstack",
 ]

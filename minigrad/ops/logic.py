@@ -1,4 +1,4 @@
-"""Comparisons, tests and bits: functions without a gradient, whose results are constants; and ``where``, which chooses by them."""
+"""Comparisons and tests: functions without a gradient, whose results are constants; and ``where``, which chooses by them."""
 
 from typing import Any
 
@@ -51,31 +51,190 @@ equal = constant(
         Tensor([False,  True], shape (2,), bool, cpu)
     """,
 )
-not_equal = constant("not_equal", "Whether a != b, element by element, broadcast; NaN differs from everything.")
-less = constant("less", "Whether a < b, element by element, broadcast.")
-less_equal = constant("less_equal", "Whether a <= b, element by element, broadcast.")
-greater = constant("greater", "Whether a > b, element by element, broadcast.")
-greater_equal = constant("greater_equal", "Whether a >= b, element by element, broadcast.")
+not_equal = constant(
+    "not_equal",
+    """Whether a != b, element by element, broadcast; NaN differs from everything.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.not_equal(mg.tensor([1.0, mg.nan]), mg.tensor([1.0, mg.nan]))
+        Tensor([False,  True], shape (2,), bool, cpu)
+    """,
+)
+less = constant(
+    "less",
+    """Whether a < b, element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.less(mg.tensor([1.0, 2.0, 3.0]), 2.0)
+        Tensor([ True, False, False], shape (3,), bool, cpu)
+    """,
+)
+less_equal = constant(
+    "less_equal",
+    """Whether a <= b, element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.less_equal(mg.tensor([1.0, 2.0, 3.0]), 2.0)
+        Tensor([ True,  True, False], shape (3,), bool, cpu)
+    """,
+)
+greater = constant(
+    "greater",
+    """Whether a > b, element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.greater(mg.tensor([1.0, 2.0, 3.0]), 2.0)
+        Tensor([False, False,  True], shape (3,), bool, cpu)
+    """,
+)
+greater_equal = constant(
+    "greater_equal",
+    """Whether a >= b, element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.greater_equal(mg.tensor([1.0, 2.0, 3.0]), 2.0)
+        Tensor([False,  True,  True], shape (3,), bool, cpu)
+    """,
+)
 
 # -- truth ------------------------------------------------------------------------------------------------------------
-logical_and = constant("logical_and", "Whether both a and b are true (not 0), element by element, broadcast.")
-logical_or = constant("logical_or", "Whether a or b is true (not 0), element by element, broadcast.")
-logical_xor = constant("logical_xor", "Whether exactly one of a and b is true (not 0), element by element, broadcast.")
-logical_not = constant("logical_not", "Whether x is false (0), element by element.", inputs=1)
+logical_and = constant(
+    "logical_and",
+    """Whether both a and b are true (not 0), element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.logical_and(mg.tensor([True, True]), mg.tensor([True, False]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """,
+)
+logical_or = constant(
+    "logical_or",
+    """Whether a or b is true (not 0), element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.logical_or(mg.tensor([True, False]), mg.tensor([False, False]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """,
+)
+logical_xor = constant(
+    "logical_xor",
+    """Whether exactly one of a and b is true (not 0), element by element, broadcast.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.logical_xor(mg.tensor([True, True]), mg.tensor([True, False]))
+        Tensor([False,  True], shape (2,), bool, cpu)
+    """,
+)
+logical_not = constant(
+    "logical_not",
+    """Whether x is false (0), element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.logical_not(mg.tensor([0.0, 2.0]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """,
+    inputs=1,
+)
 
 # -- what kind of number ----------------------------------------------------------------------------------------------
-isnan = constant("isnan", "Whether x is NaN, element by element.", inputs=1)
-isinf = constant("isinf", "Whether x is infinite, of either sign, element by element.", inputs=1)
-isfinite = constant("isfinite", "Whether x is neither infinite nor NaN, element by element.", inputs=1)
-isposinf = constant("isposinf", "Whether x is +inf, element by element.", lambda xp: lambda x: xp.equal(x, float("inf")), inputs=1)
-isneginf = constant("isneginf", "Whether x is -inf, element by element.", lambda xp: lambda x: xp.equal(x, float("-inf")), inputs=1)
-signbit = constant("signbit", "Whether the sign bit of x is set: of negative numbers and of -0.0.", inputs=1)
+isnan = constant(
+    "isnan",
+    """Whether x is NaN, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isnan(mg.tensor([1.0, mg.nan, mg.inf]))
+        Tensor([False,  True, False], shape (3,), bool, cpu)
+    """,
+    inputs=1,
+)
+isinf = constant(
+    "isinf",
+    """Whether x is infinite, of either sign, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isinf(mg.tensor([1.0, mg.nan, -mg.inf]))
+        Tensor([False, False,  True], shape (3,), bool, cpu)
+    """,
+    inputs=1,
+)
+isfinite = constant(
+    "isfinite",
+    """Whether x is neither infinite nor NaN, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isfinite(mg.tensor([1.0, mg.nan, mg.inf]))
+        Tensor([ True, False, False], shape (3,), bool, cpu)
+    """,
+    inputs=1,
+)
+isposinf = constant(
+    "isposinf",
+    """Whether x is +inf, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isposinf(mg.tensor([mg.inf, -mg.inf]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """,
+    lambda xp: lambda x: xp.equal(x, float("inf")),
+    inputs=1,
+)
+isneginf = constant(
+    "isneginf",
+    """Whether x is -inf, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isneginf(mg.tensor([mg.inf, -mg.inf]))
+        Tensor([False,  True], shape (2,), bool, cpu)
+    """,
+    lambda xp: lambda x: xp.equal(x, float("-inf")),
+    inputs=1,
+)
+signbit = constant(
+    "signbit",
+    """Whether the sign bit of x is set: of negative numbers and of -0.0.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.signbit(mg.tensor([-2.0, -0.0, 0.0]))
+        Tensor([ True,  True, False], shape (3,), bool, cpu)
+    """,
+    inputs=1,
+)
 isreal = constant(
-    "isreal", "Whether the imaginary part of x is 0, element by element.", lambda xp: lambda x: xp.equal(xp.imag(x), 0), inputs=1
+    "isreal",
+    """Whether the imaginary part of x is 0, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.isreal(mg.tensor([1 + 0j, 1 + 2j]))
+        Tensor([ True, False], shape (2,), bool, cpu)
+    """,
+    lambda xp: lambda x: xp.equal(xp.imag(x), 0),
+    inputs=1,
 )
 iscomplex = constant(
     "iscomplex",
-    "Whether x has an imaginary part other than 0, element by element.",
+    """Whether x has an imaginary part other than 0, element by element.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.iscomplex(mg.tensor([1 + 0j, 1 + 2j]))
+        Tensor([False,  True], shape (2,), bool, cpu)
+    """,
     lambda xp: lambda x: xp.not_equal(xp.imag(x), 0),
     inputs=1,
 )
@@ -181,41 +340,13 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     return apply(_where_op, (condition, a, b))
 
 
-# -- bits and integers ------------------------------------------------------------------------------------------------
-bitwise_and = constant("bitwise_and", "The bits set in both a and b; integers and booleans, broadcast.")
-bitwise_or = constant("bitwise_or", "The bits set in a or b; integers and booleans, broadcast.")
-bitwise_xor = constant("bitwise_xor", "The bits set in exactly one of a and b; integers and booleans, broadcast.")
-bitwise_invert = constant("bitwise_invert", "The bits not set in x; integers and booleans.", lambda xp: xp.invert, inputs=1)
-invert = bitwise_not = bitwise_invert
-bitwise_left_shift = constant("bitwise_left_shift", "a * 2**b on the bits of integers, broadcast.", lambda xp: xp.left_shift)
-bitwise_right_shift = constant("bitwise_right_shift", "a // 2**b on the bits of integers, broadcast.", lambda xp: xp.right_shift)
-left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
-gcd = constant("gcd", "The greatest common divisor of integers, broadcast; gcd(0, 0) is 0.")
-lcm = constant("lcm", "The least common multiple of integers, broadcast.")
-nextafter = constant("nextafter", "The next number of the dtype after a on the way to b, broadcast.")
-spacing = constant(
-    "spacing",
-    "The distance from x to the next number of its dtype, away from 0.",
-    lambda xp: getattr(xp, "spacing", lambda x: xp.nextafter(x, xp.copysign(float("inf"), x)) - x),  # CuPy has none
-    inputs=1,
-)
-
 __all__ = [
     "allclose",
     "array_equal",
     "array_equiv",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
     "equal",
-    "gcd",
     "greater",
     "greater_equal",
-    "invert",
     "isclose",
     "iscomplex",
     "isfinite",
@@ -224,18 +355,13 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
-    "lcm",
-    "left_shift",
     "less",
     "less_equal",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
-    "nextafter",
     "not_equal",
-    "right_shift",
     "signbit",
-    "spacing",
     "where",
 ]

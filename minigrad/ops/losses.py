@@ -3,6 +3,7 @@
 from math import log, prod
 from typing import Any
 
+from ..autograd.arguments import number
 from ..autograd.conform import cast
 from ..autograd.forms import apply, general
 from ..autograd.op import Op
@@ -177,6 +178,7 @@ def cross_entropy(
         raise DTypeError(
             f"{who}: logits must be real and floating, of shape (N, C), (N, C, d1, ...) or (C,); got {logits.dtype}{list(shape)}"
         )
+    label_smoothing = number(who, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
     if len(shape) == 1:

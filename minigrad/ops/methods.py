@@ -188,7 +188,13 @@ def _one_by_one(f: Callable) -> Callable:
 
 
 def transpose(x: Any, *axes: Any) -> Any:
-    """The axes in another order; without arguments, in reverse. (What PyTorch calls transpose is ``swapaxes``.)"""
+    """The axes in another order; without arguments, in reverse. (What PyTorch calls transpose is ``swapaxes``.)
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.zeros((2, 3, 4)).transpose(1, 0, 2).shape
+        (3, 2, 4)
+    """
     many: Any = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
     if not many and (not axes or axes[0] is None):
         many = range(x.ndim)[::-1]
@@ -219,27 +225,72 @@ def _cast(dtype: str) -> Callable:
     return method
 
 
+def cpu(x: Any) -> Any:
+    """The tensor on the CPU; itself if it is there already."""
+    return to_device(x, "cpu")
+
+
+def cuda(x: Any, index: int = 0) -> Any:
+    """The tensor on a CUDA device; itself if it is there already."""
+    return to_device(x, f"cuda:{index}")
+
+
+def dim(x: Any) -> int:
+    """How many axes there are, as PyTorch asks for it."""
+    return x.ndim
+
+
+def expand_as(x: Any, other: Any) -> Any:
+    """``x`` broadcast to the shape of another tensor; a view."""
+    return broadcast_to(x, other.shape)
+
+
+def itemsize(x: Any) -> int:
+    """How many bytes one number takes."""
+    return x.dtype.itemsize
+
+
+def numel(x: Any) -> int:
+    """How many numbers there are, as PyTorch asks for it."""
+    return x.size
+
+
+def streamed(x: Any, device: Any, stream: Any = None) -> Any:
+    """``x`` on a device; ``stream`` is the array API's, and None."""
+    return to_device(x, device)
+
+
+def type_as(x: Any, other: Any) -> Any:
+    """``x`` in the dtype of another tensor."""
+    return astype(x, other.dtype, copy=False)
+
+
+def view_as(x: Any, other: Any) -> Any:
+    """``x`` in the shape of another tensor."""
+    return reshape(x, other.shape)
+
+
 CASTS = {"half": "float16", "float": "float32", "double": "float64", "int": "int32", "long": "int64", "bool": "bool"}
 OWN: dict[str, Any] = {name: _cast(dtype) for name, dtype in CASTS.items()} | {
     "T": property(reversed_axes),
-    "cpu": lambda x: to_device(x, "cpu"),
-    "cuda": lambda x, index=0: to_device(x, f"cuda:{index}"),
-    "dim": lambda x: x.ndim,
-    "expand_as": lambda x, other: broadcast_to(x, other.shape),
+    "cpu": cpu,
+    "cuda": cuda,
+    "dim": dim,
+    "expand_as": expand_as,
     "imag": property(imag),
-    "itemsize": property(lambda x: x.dtype.itemsize),
+    "itemsize": property(itemsize),
     "mT": property(transposed_matrices),
-    "numel": lambda x: x.size,
+    "numel": numel,
     "permute": _one_by_one(permute_dims),
     "permute_dims": _one_by_one(permute_dims),
     "real": property(real),
     "reshape": _one_by_one(reshape),
     "tile": _one_by_one(ops.tile),
     "to": to,
-    "to_device": lambda x, device, stream=None: to_device(x, device),
+    "to_device": streamed,
     "transpose": transpose,
-    "type_as": lambda x, other: astype(x, other.dtype, copy=False),
-    "view_as": lambda x, other: reshape(x, other.shape),
+    "type_as": type_as,
+    "view_as": view_as,
 }
 """Methods and attributes that no function has in this form."""
 

@@ -36,7 +36,13 @@ def nansum(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> An
 
 
 def nanprod(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    """Product over axis of the numbers that are not NaN; 1 if there are none."""
+    """Product over axis of the numbers that are not NaN; 1 if there are none.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanprod(mg.tensor([2.0, mg.nan, 3.0])).item()
+        6.0
+    """
     x, axis, _ = _filled("nanprod", x, axis, other, 1)
     return prod(x, axis, keepdims)
 
@@ -56,12 +62,24 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> A
 
 
 def nanmax(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    """Largest over axis of the numbers that are not NaN; NaN if there are none. Equal ones share the gradient."""
+    """Largest over axis of the numbers that are not NaN; NaN if there are none. Equal ones share the gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanmax(mg.tensor([2.0, mg.nan, 3.0])).item()
+        3.0
+    """
     return _nanextreme("nanmax", max, -math.inf, x, axis, keepdims, other)
 
 
 def nanmin(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    """Smallest over axis of the numbers that are not NaN; NaN if there are none. Equal ones share the gradient."""
+    """Smallest over axis of the numbers that are not NaN; NaN if there are none. Equal ones share the gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanmin(mg.tensor([2.0, mg.nan, 3.0])).item()
+        2.0
+    """
     return _nanextreme("nanmin", min, math.inf, x, axis, keepdims, other)
 
 
@@ -72,7 +90,13 @@ def _nanextreme(name: str, f: Any, worst: float, x: Any, axis: Any, keepdims: bo
 
 
 def nanvar(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False, **other: Any) -> Any:
-    """Variance over axis of the numbers that are not NaN, divided by their count - correction; NaN if that is not positive."""
+    """Variance over axis of the numbers that are not NaN, divided by their count - correction; NaN if that is not positive.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanvar(mg.tensor([1.0, mg.nan, 3.0])).item()
+        1.0
+    """
     return _nanvar("nanvar", x, axis, correction, keepdims, other)
 
 

@@ -131,6 +131,10 @@ def vecmat(a: Any, b: Any) -> Any:
     """Products of (conjugated) vectors with matrices.
 
     Shapes: a (..., m), b (..., m, n); y (..., n).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.vecmat(mg.tensor([1.0, 2.0]), mg.tensor([[1.0, 0.0], [0.0, 3.0]]))
+        Tensor([1., 6.], shape (2,), float32, cpu)
     """
     a, b = arraylike(a), arraylike(b)
     if b.ndim < 2 or not a.ndim:
@@ -148,6 +152,10 @@ def dot(a: Any, b: Any) -> Any:
     """NumPy's dot: ``a @ b`` for vectors and matrices, ``a * b`` for scalars, else a sum over the last axis of a, the last but one of b.
 
     Shapes: a (..., k), b (..., k, n) give y with all leading axes of a, then those of b: unlike ``matmul`` nothing broadcasts.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.dot(mg.zeros((2, 3, 4)), mg.zeros((5, 4, 6))).shape
+        (2, 3, 5, 6)
     """
     a, b = arraylike(a), arraylike(b)
     if not a.ndim or not b.ndim:
@@ -162,6 +170,10 @@ def inner(a: Any, b: Any) -> Any:
     """Sum of products over the last axis of both.
 
     Shapes: a (..., k), b (..., k) give y with the leading axes of a, then those of b.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.inner(mg.tensor([1.0, 2.0]), mg.tensor([3.0, 4.0])).item()
+        11.0
     """
     a, b = arraylike(a), arraylike(b)
     if not a.ndim or not b.ndim:
@@ -187,6 +199,10 @@ def vdot(a: Any, b: Any) -> Any:
     """Dot product of two arrays read as vectors, ``sum(conj(a) * b)``: a scalar.
 
     Shapes: of equal size.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.vdot(mg.tensor([1j]), mg.tensor([1j])).item()
+        (1+0j)
     """
     a, b = arraylike(a), arraylike(b)
     if prod(a.shape) != prod(b.shape):

@@ -5,8 +5,9 @@ Gradients there: relu, relu6, hardtanh, softshrink and hardshrink have 0; leaky_
 
 from typing import Any
 
-from ..autograd.arguments import operand
+from ..autograd.arguments import number, operand
 from ..autograd.forms import apply, general, unary
+from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import add, clip, divide, minimum, multiply, subtract
@@ -19,6 +20,7 @@ relu = unary(
     "relu",
     """max(x, 0).
 
+    Shapes: x any; y the same.
     Gradient: g where x > 0, 0 elsewhere, at 0 too.
     Numerics: NaN stays NaN.
     Source: Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines (2010).
@@ -30,6 +32,7 @@ relu = unary(
     lambda g, y: gated(g, y),
     lambda xp: lambda x: xp.maximum(x, 0),
 )
+compiled("elementwise", relu, gated)
 
 
 def _leaky(xp: Any, x: Any, slope: float) -> Any:
@@ -42,6 +45,7 @@ _leaky_op = general(_leaky, lambda g, x, slope: where(x > 0, g, g * slope), name
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where it is positive, ``negative_slope * x`` elsewhere.
 
+    Shapes: x any; y the same.
     Gradient: g or g * negative_slope; the latter at 0.
     Source: Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models (2013).
     Example:
@@ -49,7 +53,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
         >>> mg.nn.functional.leaky_relu(mg.tensor([-1.0, 2.0]))
         Tensor([-0.01,  2.  ], shape (2,), float32, cpu)
     """
-    return apply(_leaky_op, (x,), negative_slope)
+    return apply(_leaky_op, (x,), number("leaky_relu", "negative_slope", negative_slope))
 
 
 def prelu(x: Any, weight: Any) -> Any:
@@ -87,13 +91,15 @@ _hardtanh_op = general(_hardtanh, lambda g, y, low, high: masked(g, (y > low) & 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x limited to the range from ``min_val`` to ``max_val``.
 
+    Shapes: x any; y the same.
     Gradient: g inside the range, 0 outside and at its ends.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardtanh(mg.tensor([-2.0, 0.5, 2.0]))
         Tensor([-1. ,  0.5,  1. ], shape (3,), float32, cpu)
     """
-    if min_val > max_val:
+    min_val, max_val = number("hardtanh", "min_val", min_val), number("hardtanh", "max_val", max_val)
+    if not min_val <= max_val:
         raise ValueError(f"hardtanh: min_val {min_val} is above max_val {max_val}")
     return apply(_hardtanh_op, (x,), min_val, max_val)
 
@@ -101,6 +107,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6). Gradient: g inside the range, 0 outside and at 0 and 6.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.relu6(mg.tensor([-1.0, 2.0, 9.0])).tolist()
@@ -112,6 +119,7 @@ def relu6(x: Any) -> Any:
 def hardsigmoid(x: Any) -> Any:
     """relu6(x + 3) / 6: a sigmoid of three straight pieces.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardsigmoid(mg.tensor([-4.0, 0.0, 4.0])).tolist()
@@ -123,6 +131,7 @@ def hardsigmoid(x: Any) -> Any:
 def hardswish(x: Any) -> Any:
     """x * relu6(x + 3) / 6. Source: Howard et al., Searching for MobileNetV3 (2019).
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardswish(mg.tensor([0.0, 4.0])).tolist()
@@ -134,25 +143,28 @@ def hardswish(x: Any) -> Any:
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x where it is above ``threshold``, ``value`` elsewhere. Gradient: g where x was kept.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.threshold(mg.tensor([0.5, 2.0]), 1.0, 20.0).tolist()
         [20.0, 2.0]
     """
     x = x if isinstance(x, Tensor) else operand(x)
-    return where(x > threshold, x, value)
+    return where(x > number("threshold", "threshold", threshold), x, number("threshold", "value", value))
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
     """x moved towards 0 by ``lambd``, and 0 where it would cross: the proximal step of the L1 penalty.
 
+    Shapes: x any; y the same.
     Gradient: g where abs(x) > lambd, 0 elsewhere.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.softshrink(mg.tensor([-2.0, 0.2, 2.0]))
         Tensor([-1.5,  0. ,  1.5], shape (3,), float32, cpu)
     """
-    if lambd < 0:
+    lambd = number("softshrink", "lambd", lambd)
+    if not lambd >= 0:
         raise ValueError(f"softshrink: lambd must be 0 or more, got {lambd}")
     return subtract(x, clip(x, -lambd, lambd))
 
@@ -160,6 +172,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """x where abs(x) > lambd, 0 elsewhere. Gradient: g where x was kept.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardshrink(mg.tensor([-3.0, 0.5]), 1.0).tolist()
@@ -185,6 +198,7 @@ _elu_op = general(_elu, _elu_rule, name="elu")
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, ``alpha * (e**x - 1)`` elsewhere.
 
+    Shapes: x any; y the same.
     Gradient: at 0 that of the left side, g * alpha.
     Source: Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear Units (2015), eq. 15.
     Example:
@@ -192,7 +206,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
         >>> mg.nn.functional.elu(mg.tensor([-1000.0, 2.0]))
         Tensor([-1.,  2.], shape (2,), float32, cpu)
     """
-    if alpha < 0:
+    alpha = number("elu", "alpha", alpha)
+    if not alpha >= 0:
         raise ValueError(f"elu: alpha must be 0 or more, got {alpha}")
     return apply(_elu_op, (x,), alpha, 1.0, 1.0)
 
@@ -200,13 +215,15 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """``elu`` with a continuous slope for any alpha: x, or ``alpha * (e**(x / alpha) - 1)`` below 0.
 
+    Shapes: x any; y the same.
     Source: Barron, Continuously Differentiable Exponential Linear Units (2017), eq. 2.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.celu(mg.tensor([-100.0, 2.0]), 2.0).tolist()
         [-2.0, 2.0]
     """
-    if alpha <= 0:
+    alpha = number("celu", "alpha", alpha)
+    if not alpha > 0:
         raise ValueError(f"celu: alpha must be positive, got {alpha}")
     return apply(_elu_op, (x,), alpha, 1.0, 1.0 / alpha)
 
@@ -214,6 +231,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 def selu(x: Any) -> Any:
     """``1.0507 * elu(x, 1.6733)``: keeps mean 0 and variance 1 through the layers of a suitably initialised network.
 
+    Shapes: x any; y the same.
     Gradient: at 0 that of the left side.
     Source: Klambauer et al., Self-Normalizing Neural Networks (2017), eq. 2.
     Example:

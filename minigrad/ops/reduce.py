@@ -279,12 +279,27 @@ _ARG = """Where the {0} number along axis is, as an integer; the first of equal 
 
 argmax = _constant("argmax", _ARG.format("largest", "argmax", 1), _arg("argmax"))
 argmin = _constant("argmin", _ARG.format("smallest", "argmin", 0), _arg("argmin"))
-_TEST = "Whether {0} along axis {1} true (not 0). Arguments: axis (None: all; an integer or a tuple), keepdims. No gradient."
-all = _constant("all", _TEST.format("all numbers", "are"), lambda x, axis, keepdims: x.all(axis, keepdims=keepdims))
-any = _constant("any", _TEST.format("any number", "is"), lambda x, axis, keepdims: x.any(axis, keepdims=keepdims))
+_TEST = """Whether {0} along axis {1} true (not 0).
+
+    Args: axis (None: all; an integer or a tuple), keepdims.
+    Gradient: none.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.{2}(mg.tensor([[True, True], [True, False]]), axis=1)
+        Tensor([ True, {3}], shape (2,), bool, cpu)
+    """
+
+all = _constant("all", _TEST.format("all numbers", "are", "all", "False"), lambda x, axis, keepdims: x.all(axis, keepdims=keepdims))
+any = _constant("any", _TEST.format("any number", "is", "any", " True"), lambda x, axis, keepdims: x.any(axis, keepdims=keepdims))
 count_nonzero = _constant(
     "count_nonzero",
-    "How many numbers along axis are not 0; NaN is not. No gradient.",
+    """How many numbers along axis are not 0; NaN is not. No gradient.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.count_nonzero(mg.tensor([0.0, 2.0, 3.0])).item()
+        2
+    """,
     lambda x, axis, keepdims: (x != 0).sum(axis, keepdims=keepdims),
 )
 

@@ -17,7 +17,13 @@ from .shape import broadcast_to, expand_dims, ravel, reshape, shape_of
 
 
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
-    """x with ``values`` after it along the axis; without an axis, both flattened."""
+    """x with ``values`` after it along the axis; without an axis, both flattened.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.append(mg.tensor([1.0, 2.0]), mg.tensor([3.0]))
+        Tensor([1., 2., 3.], shape (3,), float32, cpu)
+    """
     return concat([x, values], axis)
 
 
@@ -32,7 +38,13 @@ def _positions(name: str, x: Any, make: Any) -> Any:
 
 
 def delete(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """x without the slices at ``indices`` (an integer, several, a slice or a mask) along the axis; without an axis, x flattened."""
+    """x without the slices at ``indices`` (an integer, several, a slice or a mask) along the axis; without an axis, x flattened.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.delete(mg.tensor([1.0, 2.0, 3.0]), 1)
+        Tensor([1., 3.], shape (2,), float32, cpu)
+    """
     if axis is None:
         x, axis = ravel(x), 0
     x, axis, n = _prepared("delete", x, axis)
@@ -43,6 +55,10 @@ def insert(x: Any, indices: Any, values: Any, axis: int | None = None) -> Any:
     """x with ``values`` before ``indices`` (an integer or several, counted in x) along the axis; without an axis, x flattened.
 
     Shapes: the values broadcast to x with as many slices along the axis as there are indices; at a single integer, any number.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.insert(mg.tensor([1.0, 3.0]), 1, 2.0)
+        Tensor([1., 2., 3.], shape (3,), float32, cpu)
     """
     if axis is None:
         x, axis = ravel(x), 0

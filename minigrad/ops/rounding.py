@@ -94,11 +94,55 @@ def divmod(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 # -- rounding ---------------------------------------------------------------------------------------------------------
-floor = unary("floor", "x rounded down. Gradient: 0.", lambda g: nowhere(g))
-ceil = unary("ceil", "x rounded up. Gradient: 0.", lambda g: nowhere(g))
-trunc = unary("trunc", "x rounded towards 0. Gradient: 0.", lambda g: nowhere(g))
+floor = unary(
+    "floor",
+    """x rounded down.
+
+    Gradient: 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.floor(mg.tensor([1.7, -1.2]))
+        Tensor([ 1., -2.], shape (2,), float32, cpu)
+    """,
+    lambda g: nowhere(g),
+)
+ceil = unary(
+    "ceil",
+    """x rounded up.
+
+    Gradient: 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.ceil(mg.tensor([1.2, -1.7]))
+        Tensor([ 2., -1.], shape (2,), float32, cpu)
+    """,
+    lambda g: nowhere(g),
+)
+trunc = unary(
+    "trunc",
+    """x rounded towards 0.
+
+    Gradient: 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.trunc(mg.tensor([1.7, -1.7]))
+        Tensor([ 1., -1.], shape (2,), float32, cpu)
+    """,
+    lambda g: nowhere(g),
+)
 fix = trunc
-rint: Any = unary("rint", "x rounded to the nearest integer, halves to the even one. Gradient: 0.", lambda g: nowhere(g))
+rint: Any = unary(
+    "rint",
+    """x rounded to the nearest integer, halves to the even one.
+
+    Gradient: 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.rint(mg.tensor([0.5, 1.5, 2.5]))
+        Tensor([0., 2., 2.], shape (3,), float32, cpu)
+    """,
+    lambda g: nowhere(g),
+)
 
 
 def _round(xp: Any, x: Any, decimals: int) -> Any:

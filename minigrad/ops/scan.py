@@ -189,7 +189,13 @@ def cumulative_sum(x: Any, axis: Any = None, dtype: Any = None, include_initial:
 
 
 def cumulative_prod(x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False, **other: Any) -> Any:
-    """``cumprod`` as the array API has it: axis may be left out in one dimension only; ``include_initial`` puts a 1 in front."""
+    """``cumprod`` as the array API has it: axis may be left out in one dimension only; ``include_initial`` puts a 1 in front.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.cumulative_prod(mg.tensor([2.0, 3.0]), include_initial=True)
+        Tensor([1., 2., 6.], shape (3,), float32, cpu)
+    """
     return _cumulative("cumulative_prod", cumprod, 1, x, axis, dtype, include_initial, other)
 
 
@@ -245,7 +251,14 @@ def cummax(x: Any, axis: int = -1, **other: Any) -> tuple[Any, Any]:
 
 
 def cummin(x: Any, axis: int = -1, **other: Any) -> tuple[Any, Any]:
-    """Running minimum along axis, and where it was found: (values, indices), as ``cummax``."""
+    """Running minimum along axis, and where it was found: (values, indices), as ``cummax``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> values, indices = mg.cummin(mg.tensor([2.0, 1.0, 3.0]))
+        >>> values.tolist(), indices.tolist()
+        ([2.0, 1.0, 1.0], [0, 1, 1])
+    """
     return _extreme("cummin", x, axis, False, other)
 
 

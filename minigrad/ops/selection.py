@@ -60,7 +60,14 @@ def masked_select(x: Any, mask: Any) -> Any:
 
 
 def extract(condition: Any, x: Any) -> Any:
-    """The elements of x where the condition (of the same size) holds, in one dimension."""
+    """The elements of x where the condition (of the same size) holds, in one dimension.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([[1.0, -2.0], [3.0, -4.0]])
+        >>> mg.extract(x > 0, x)
+        Tensor([1., 3.], shape (2,), float32, cpu)
+    """
     c = raw(condition)
     c = c if is_array(c) else as_data(c)
     if c.size != math.prod(shape_of(x)):
@@ -136,7 +143,13 @@ def _array(x: Any) -> Any:
 
 
 def nonzero(x: Any) -> tuple:
-    """The indices of the elements that are not zero: a tuple with one index array per dimension."""
+    """The indices of the elements that are not zero: a tuple with one index array per dimension.
+
+    Example:
+        >>> import minigrad as mg
+        >>> [i.tolist() for i in mg.nonzero(mg.tensor([[0.0, 2.0], [3.0, 0.0]]))]
+        [[0, 1], [1, 0]]
+    """
     a = _array(x)
     if not a.ndim:
         raise ShapeError("nonzero: a 0-d array has no indices; compare it with zero")
@@ -144,13 +157,25 @@ def nonzero(x: Any) -> tuple:
 
 
 def argwhere(x: Any) -> Any:
-    """The indices of the elements that are not zero, one row each."""
+    """The indices of the elements that are not zero, one row each.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.argwhere(mg.tensor([[0.0, 2.0], [3.0, 0.0]])).tolist()
+        [[0, 1], [1, 0]]
+    """
     a = _array(x)
     return _like(x, namespace(type(a)).argwhere(a))
 
 
 def flatnonzero(x: Any) -> Any:
-    """The indices in x flattened of the elements that are not zero."""
+    """The indices in x flattened of the elements that are not zero.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.flatnonzero(mg.tensor([[0.0, 2.0], [3.0, 0.0]])).tolist()
+        [1, 2]
+    """
     return _like(x, _array(x).reshape(-1).nonzero()[0])
 
 

@@ -50,7 +50,13 @@ def reshape(x: Any, shape: Any) -> Any:
 
 
 def ravel(x: Any) -> Any:
-    """x in one dimension, row by row."""
+    """x in one dimension, row by row.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.ravel(mg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        Tensor([1., 2., 3., 4.], shape (4,), float32, cpu)
+    """
     return _reshape(x, (-1,))
 
 
@@ -94,6 +100,10 @@ def squeeze(x: Any, axis: Any = None, **other: Any) -> Any:
 
     Raises:
         ShapeError: an axis named has another length.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.squeeze(mg.zeros((1, 3, 1))).shape, mg.squeeze(mg.zeros((1, 3, 1)), 0).shape
+        ((3,), (3, 1))
     """
     if other:
         raise unexpected("squeeze", other)
@@ -135,17 +145,35 @@ def _each(f: Any, xs: tuple) -> Any:
 
 
 def atleast_1d(*xs: Any) -> Any:
-    """Each x with at least one dimension."""
+    """Each x with at least one dimension.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.atleast_1d(mg.tensor(5.0)).shape
+        (1,)
+    """
     return _each(lambda x: _at_least("atleast_1d", x, shape_of(x) or (1,)), xs)
 
 
 def atleast_2d(*xs: Any) -> Any:
-    """Each x with at least two dimensions: a vector becomes a row."""
+    """Each x with at least two dimensions: a vector becomes a row.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.atleast_2d(mg.zeros(3)).shape
+        (1, 3)
+    """
     return _each(lambda x: _at_least("atleast_2d", x, (1,) * (2 - len(shape_of(x))) + shape_of(x)), xs)
 
 
 def atleast_3d(*xs: Any) -> Any:
-    """Each x with at least three dimensions: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
+    """Each x with at least three dimensions: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.atleast_3d(mg.zeros(3)).shape
+        (1, 3, 1)
+    """
 
     def lifted(x: Any) -> Any:
         s = shape_of(x)
@@ -170,7 +198,13 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 def expand(x: Any, *shape: Any) -> Any:
-    """``broadcast_to`` where -1 keeps a length; the shape may be given one by one."""
+    """``broadcast_to`` where -1 keeps a length; the shape may be given one by one.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.expand(mg.zeros((3, 1)), -1, 4).shape
+        (3, 4)
+    """
     want = tuple(shape[0]) if len(shape) == 1 and not hasattr(shape[0], "__index__") else shape
     have = shape_of(x)
     lead = len(want) - len(have)
@@ -184,6 +218,10 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
     Raises:
         ShapeError: they do not fit.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.broadcast_shapes((3, 1), (4,))
+        (3, 4)
     """
     try:
         return np.broadcast_shapes(*shapes)
@@ -192,7 +230,13 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 def broadcast_arrays(*xs: Any) -> tuple:
-    """The arrays broadcast against each other."""
+    """The arrays broadcast against each other.
+
+    Example:
+        >>> import minigrad as mg
+        >>> [x.shape for x in mg.broadcast_arrays(mg.zeros((3, 1)), mg.zeros(4))]
+        [(3, 4), (3, 4)]
+    """
     try:
         shape = np.broadcast_shapes(*[shape_of(x) for x in xs])
     except ValueError:
@@ -248,12 +292,33 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None) -> Any:
 
 
 # -- the same values elsewhere, or in another dtype -------------------------------------------------------------------
-clone = unary("clone", "A copy with memory of its own; the gradient passes.", lambda g: g, lambda xp: lambda x: xp.array(x))
+clone = unary(
+    "clone",
+    """A copy with memory of its own; the gradient passes.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0])
+        >>> y = mg.clone(x)
+        >>> y[0] = 5.0
+        >>> x.item()
+        1.0
+    """,
+    lambda g: g,
+    lambda xp: lambda x: xp.array(x),
+)
 copy = clone
 
 
 def contiguous(x: Any) -> Any:
-    """x itself if its elements lie row by row in memory, else a copy in which they do."""
+    """x itself if its elements lie row by row in memory, else a copy in which they do.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.zeros((2, 3)).T
+        >>> x.data.flags.c_contiguous, mg.contiguous(x).data.flags.c_contiguous
+        (False, True)
+    """
     return x if raw(x).flags.c_contiguous else _in_order(x, None)
 
 

@@ -74,6 +74,7 @@ def log_softmax(x: Any, axis: Any = -1, **other: Any) -> Any:
 def softmin(x: Any, axis: Any = -1, **other: Any) -> Any:
     """``softmax(-x)`` along axis.
 
+    Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.softmin(mg.tensor([1e4, 0.0])).tolist()

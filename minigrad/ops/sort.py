@@ -178,7 +178,13 @@ def _shares(q: Any) -> Any:
 
 
 def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False, **other: Any) -> Any:
-    """The q-th percentile over axis: ``quantile`` of q / 100."""
+    """The q-th percentile over axis: ``quantile`` of q / 100.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.percentile(mg.tensor([1.0, 2.0, 3.0]), 50.0).item()
+        2.0
+    """
     return _quantile("percentile", x, _shares(q) / 100, axis, method, keepdims, False, other)
 
 
@@ -196,12 +202,24 @@ def median(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> An
 
 
 def nanmedian(x: Any, axis: Any = None, keepdims: bool = False, **other: Any) -> Any:
-    """``median`` of the numbers that are not NaN; NaN if there are none."""
+    """``median`` of the numbers that are not NaN; NaN if there are none.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanmedian(mg.tensor([1.0, mg.nan, 3.0, 2.0])).item()
+        2.0
+    """
     return _quantile("nanmedian", x, 0.5, axis, "linear", keepdims, True, other)
 
 
 def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False, **other: Any) -> Any:
-    """``quantile`` of the numbers that are not NaN; NaN if there are none."""
+    """``quantile`` of the numbers that are not NaN; NaN if there are none.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.nanquantile(mg.tensor([1.0, mg.nan, 3.0]), 0.5).item()
+        2.0
+    """
     return _quantile("nanquantile", x, q, axis, method, keepdims, True, other)
 
 

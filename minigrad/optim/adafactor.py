@@ -9,6 +9,7 @@ from ..autograd import Tensor
 from ..backend import device_of, to_device
 from ..backend.arrays import namespace
 from .optimizer import Optimizer, Params
+from .settings import within
 
 
 class Adafactor(Optimizer):
@@ -42,6 +43,7 @@ class Adafactor(Optimizer):
     """
 
     complex = False
+    two_eps = True
 
     def __init__(
         self,
@@ -62,9 +64,10 @@ class Adafactor(Optimizer):
         self.within(group, "beta2_decay", low=float("-inf"), high=0.0)
         self.within(group, "d", low=1.0)
         eps = group["eps"]
-        if len(eps) != 2 or not all(e is None or 0 <= e < float("inf") for e in eps[:1]) or not 0 <= eps[1] < float("inf"):
-            raise ValueError(f"Adafactor: eps must be two numbers >= 0, the first of which may be None, got {eps}")
-        group["eps"] = None if eps[0] is None else float(eps[0]), float(eps[1])
+        if not isinstance(eps, (tuple, list)) or len(eps) != 2:
+            raise ValueError(f"Adafactor: eps must be two numbers >= 0, the first of which may be None, got {eps!r}")
+        first, second = eps
+        group["eps"] = None if first is None else within("Adafactor", "eps", first), within("Adafactor", "eps", second)
 
     def counters(self, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0}

@@ -153,6 +153,9 @@ class EMA(AveragedModel):
 def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
     """An ``avg_fn`` for AveragedModel, as PyTorch has it: the exponential moving average.
 
+    Source:
+        Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with weights that fade.
+
     Example:
         >>> from minigrad.optim import get_ema_avg_fn
         >>> get_ema_avg_fn(0.5)(2.0, 4.0, 1)
@@ -163,6 +166,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
 
 def get_swa_avg_fn() -> Callable[[Any, Any, Any], Any]:
     """An ``avg_fn`` for AveragedModel, as PyTorch has it: the mean of all.
+
+    Source:
+        Izmailov et al., "Averaging weights leads to wider optima and better generalization", 2018.
 
     Example:
         >>> from minigrad.optim import get_swa_avg_fn

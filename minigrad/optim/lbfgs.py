@@ -74,7 +74,7 @@ class LBFGS(Optimizer):
             {
                 "lr": lr,
                 "max_iter": max_iter,
-                "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
+                "max_eval": max_iter * 5 // 4 if max_eval is None and type(max_iter) is int else max_eval,
                 "tolerance_grad": tolerance_grad,
                 "tolerance_change": tolerance_change,
                 "history_size": history_size,
@@ -97,7 +97,7 @@ class LBFGS(Optimizer):
         self.within(group, "tolerance_grad")
         self.within(group, "tolerance_change")
         for key in ("max_iter", "max_eval", "history_size"):
-            if not isinstance(group[key], int) or group[key] < 1:
+            if type(group[key]) is not int or group[key] < 1:
                 raise ValueError(f"LBFGS: {key} must be an integer of at least 1, got {group[key]!r}")
         if group["line_search_fn"] not in (None, "strong_wolfe"):
             raise ValueError(f"LBFGS: line_search_fn must be 'strong_wolfe' or None, got {group['line_search_fn']!r}")

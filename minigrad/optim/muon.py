@@ -1,10 +1,11 @@
 """Muon: momentum whose steps have no small and no large directions."""
 
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 from ..backend.arrays import namespace
 from .optimizer import Optimizer, Params
+from .settings import numbers
 
 
 class Muon(Optimizer):
@@ -77,10 +78,10 @@ class Muon(Optimizer):
         for p in group["params"]:
             if p.ndim != 2:
                 raise ValueError(f"Muon: expected matrices, got a parameter of shape {p.shape}; give it to another optimizer")
-        group["ns_coefficients"] = tuple([float(c) for c in group["ns_coefficients"]])
-        if len(group["ns_coefficients"]) != 3:
-            raise ValueError(f"Muon: ns_coefficients must be three numbers, got {group['ns_coefficients']}")
-        if not isinstance(group["ns_steps"], int) or not 0 <= group["ns_steps"] < 100:
+        group["ns_coefficients"] = numbers("Muon", "ns_coefficients", group["ns_coefficients"], 3)
+        if not all(isfinite(c) for c in group["ns_coefficients"]):
+            raise ValueError(f"Muon: ns_coefficients must be finite, got {group['ns_coefficients']}")
+        if type(group["ns_steps"]) is not int or not 0 <= group["ns_steps"] < 100:
             raise ValueError(f"Muon: ns_steps must be an integer from 0 to 99, got {group['ns_steps']!r}")
         if group["adjust_lr_fn"] not in (None, "original", "match_rms_adamw"):
             raise ValueError(f"Muon: adjust_lr_fn must be 'original' or 'match_rms_adamw', got {group['adjust_lr_fn']!r}")

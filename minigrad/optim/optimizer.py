@@ -14,7 +14,7 @@ from ..backend import device_of, to_device, working_dtype
 from ..errors import CheckpointError, DTypeError
 from ..nn.parameter import clear_grad
 from .interrupt import uninterrupted
-from .settings import check_parameter, number, two_betas
+from .settings import TRUTHS, check_parameter, truth, two_betas, within
 from .storage import Plan, blockwise, slot
 
 _keys = count()
@@ -54,6 +54,8 @@ class Optimizer:
     """Whether ``update`` treats every number alike, so that it may be given many parameters at once, or a part of one."""
     complex = True
     """Whether complex parameters make sense. Elementwise methods are given them as real and imaginary parts."""
+    two_eps = False
+    """Whether ``eps`` is a pair, which the method checks itself."""
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -63,6 +65,7 @@ class Optimizer:
         self._plans: dict[int, Plan] = {}
         self._before: dict[int, Callable] = {}
         self._after: dict[int, Callable] = {}
+        self._stepped = type(self).step is not Optimizer.step  # a step of a subclass's own is not seen, so no schedule complains
         if isinstance(params, (Tensor, Mapping, set, frozenset, str)) or not isinstance(params, Iterable):
             raise DTypeError(
                 f"{self._owner}: params must be an iterable of parameters or groups that has an order, got {type(params).__name__}"
@@ -108,17 +111,18 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise ValueError for settings that make no sense; a method with more settings adds its own."""
-        for key in ("lr", "weight_decay", "momentum"):
+        for key in ("lr", "weight_decay", "momentum", *(() if self.two_eps else ("eps",))):
             self.within(group, key)
-        if not isinstance(group.get("eps", 0.0), (tuple, list)):
-            self.within(group, "eps")
+        for key in TRUTHS:
+            if key in group:
+                group[key] = truth(self._owner, key, group[key])
         if "betas" in group:
             group["betas"] = two_betas(self._owner, group["betas"])
 
     def within(self, group: dict[str, Any], key: str, low: float = 0.0, high: float = inf) -> None:
         """Make a setting, if it is there, a Python float; ValueError where it is outside its range."""
         if key in group:
-            group[key] = number(self._owner, key, group[key], low, high)
+            group[key] = within(self._owner, key, group[key], low, high)
 
     # -- the method ---------------------------------------------------------------------------------------------------
     def arrays(self, group: dict[str, Any]) -> dict[str, float]:
@@ -154,6 +158,7 @@ class Optimizer:
             if changed is not None:
                 args, kwargs = changed
         loss = self._step(*args, **kwargs)
+        self._stepped = True
         for after in tuple(self._after.values()):
             after(self, args, kwargs)
         return loss
@@ -286,7 +291,7 @@ class Optimizer:
             entries = state_dict["state"].get(name if by_name else other)
             if entries is not None:
                 fresh[p] = self.unpacked({k: self._taken(who, name, p, k, v, of[id(p)]) for k, v in entries.items()})
-        self.state = fresh
+        self.state, self._stepped = fresh, True
         for group, new in zip(self.param_groups, merged, strict=True):
             group.update(new)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..backend.arrays import namespace
 from .optimizer import Optimizer, Params, directed
+from .settings import numbers
 
 
 class Rprop(Optimizer):
@@ -44,12 +45,12 @@ class Rprop(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
+        group["etas"], group["step_sizes"] = [numbers("Rprop", key, group[key]) for key in ("etas", "step_sizes")]
         (shrink, grow), (low, high) = group["etas"], group["step_sizes"]
         if not 0 < shrink < 1 < grow < float("inf"):
             raise ValueError(f"Rprop: etas must be a factor in (0, 1) and one above 1, got {group['etas']}")
         if not 0 <= low <= high < float("inf"):
             raise ValueError(f"Rprop: step_sizes must be a least and a largest step, got {group['step_sizes']}")
-        group["etas"], group["step_sizes"] = (float(shrink), float(grow)), (float(low), float(high))
 
     def arrays(self, group: dict[str, Any]) -> dict[str, float]:
         return {"prev": 0.0, "step_size": group["lr"]}

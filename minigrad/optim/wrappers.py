@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd import Tensor, enable_grad
+from ..autograd.arguments import number
 from ..autograd.node import stamp
 from ..autograd.tensor import as_data, wrap
 from ..backend import device_of, to_device
 from ..backend.arrays import namespace
 from ..errors import CheckpointError, DTypeError
+from .interrupt import uninterrupted
 from .optimizer import Optimizer
+from .settings import truth, within
 
 
 class _Wrapper(Optimizer):
@@ -68,8 +71,9 @@ class Lookahead(_Wrapper):
     """
 
     def __init__(self, optimizer: Optimizer, k: int = 5, alpha: float = 0.5):
-        if not isinstance(k, int) or k < 1:
+        if type(k) is not int or k < 1:
             raise ValueError(f"Lookahead: k must be an integer >= 1, got {k!r}")
+        alpha = number("Lookahead", "alpha", alpha)
         if not 0 < alpha <= 1:
             raise ValueError(f"Lookahead: alpha must be in (0, 1], got {alpha}")
         super().__init__(optimizer)
@@ -77,14 +81,15 @@ class Lookahead(_Wrapper):
         self.slow: dict[Tensor, Any] = {p: p.data.copy() for p in self._all()}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = self.optimizer.step(closure)
-        self.count += 1
-        if self.count % self.k == 0:
-            for p in self._all():
-                slow = self.slow.setdefault(p, p.data.copy())
-                slow += (p.data - slow) * self.alpha
-                p.data[...] = slow
-                stamp(p.data, "Lookahead.step")
+        with uninterrupted():  # the closure, too, as the inner step and the way back belong together
+            loss = self.optimizer.step(closure)
+            self.count += 1
+            if self.count % self.k == 0:
+                for p in self._all():
+                    slow = self.slow.setdefault(p, p.data.copy())
+                    slow += (p.data - slow) * self.alpha
+                    p.data[...] = slow
+                    stamp(p.data, "Lookahead.step")
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -130,8 +135,7 @@ class SAM(_Wrapper):
     """
 
     def __init__(self, optimizer: Optimizer, rho: float = 0.05, adaptive: bool = False):
-        if not rho >= 0:
-            raise ValueError(f"SAM: rho must be a number >= 0, got {rho}")
+        rho, adaptive = within("SAM", "rho", rho), truth("SAM", "adaptive", adaptive)
         super().__init__(optimizer)
         self.rho, self.adaptive = rho, adaptive
 
@@ -148,15 +152,17 @@ class SAM(_Wrapper):
         norm = xp.sqrt(sum([xp.add.reduce((s * s).reshape(-1)) for s in scaled]))
         far = self.rho / (norm + 1e-12)
         try:
-            for (p, w, _), s in zip(here, scaled, strict=True):
-                p.data[...] = w + (abs(w) * s if self.adaptive else s) * far.astype(w.dtype)
-                stamp(p.data, "SAM.step")
+            with uninterrupted():
+                for (p, w, _), s in zip(here, scaled, strict=True):
+                    p.data[...] = w + (abs(w) * s if self.adaptive else s) * far.astype(w.dtype)
+                    stamp(p.data, "SAM.step")
             with enable_grad():
                 closure()
         finally:
-            for p, w, _ in here:
-                p.data[...] = w
-                stamp(p.data, "SAM.step")
+            with uninterrupted():
+                for p, w, _ in here:
+                    p.data[...] = w
+                    stamp(p.data, "SAM.step")
         self.optimizer.step()
         return loss
 

@@ -39,7 +39,14 @@ def _flat(values: Sequence[Tensor]) -> np.ndarray:
 
 
 def numerical_grad(f: Callable, inputs: Any, eps: float = 1e-6) -> list[np.ndarray]:
-    """The Jacobian of ``f`` by central differences: one matrix (numbers of the outputs, numbers of the input) per input."""
+    """The Jacobian of ``f`` by central differences: one matrix (numbers of the outputs, numbers of the input) per input.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor([1.0, 2.0], requires_grad=True)
+        >>> mg.testing.numerical_grad(lambda x: x * x, x)[0].round(4).tolist()
+        [[2.0, 0.0], [0.0, 4.0]]
+    """
     return [(p - m) / (2 * eps) for p, m, _ in _differences(f, _leaves(inputs), eps)]
 
 
@@ -149,7 +156,13 @@ def gradgradcheck(
     raise_exception: bool = True,
     seed: int = 0,
 ) -> bool:
-    """``gradcheck`` of the gradient itself, with respect to the inputs and to the cotangents (random by default)."""
+    """``gradcheck`` of the gradient itself, with respect to the inputs and to the cotangents (random by default).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.testing.gradgradcheck(lambda x: x**3, mg.tensor([1.0, 2.0], requires_grad=True))
+        True
+    """
     xs = _leaves(inputs)
     with no_grad():
         ys = _outputs(f, xs)

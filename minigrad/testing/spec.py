@@ -11,7 +11,14 @@ FLOATS = ("float16", "float32", "float64")
 
 @dataclass
 class Sample:
-    """One call: ``inputs`` are arrays (float64: differentiable) or other positional arguments, ``kwargs`` the rest."""
+    """One call: ``inputs`` are arrays (float64: differentiable) or other positional arguments, ``kwargs`` the rest.
+
+    Example:
+        >>> import numpy as np
+        >>> from minigrad.testing import Sample
+        >>> Sample((np.zeros(2), 3)).cast("float32").inputs[0].dtype
+        dtype('float32')
+    """
 
     inputs: tuple
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -31,7 +38,13 @@ class Call:
 
 
 def S(*inputs: Any, **kwargs: Any) -> Call:
-    """A sample: ``S((2, 3), (3,), axis=1)`` calls the op with two random arrays and ``axis=1``."""
+    """A sample: ``S((2, 3), (3,), axis=1)`` calls the op with two random arrays and ``axis=1``.
+
+    Example:
+        >>> from minigrad.testing import S
+        >>> S((2, 3), (3,), axis=1).kwargs
+        {'axis': 1}
+    """
     return Call(inputs, kwargs)
 
 
@@ -58,6 +71,13 @@ class OpSpec:
         creates: it gives Tensors whatever goes in (``zeros``, ``asarray``).
         errors: bad calls: (arguments, keywords, exception, words of the message).
         note: anything a reader should know.
+
+    Example:
+        >>> import numpy as np
+        >>> from minigrad.testing import OpSpec, S
+        >>> spec = OpSpec("add", np.add, [S((2, 3), (3,))])
+        >>> [x.shape for x in spec.draw()[0].inputs]
+        [(2, 3), (3,)]
     """
 
     name: str

@@ -1,19 +1,24 @@
 """What the loop runs over: batches, made of whatever data were given, taken apart, and moved."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..autograd import Tensor
 from ..autograd.tensor import wrap
+from ..backend import Generator
 from ..data import DataLoader, TensorDataset
 from ..errors import DTypeError
 
 
-def batches_of(data: Any, batch_size: int, shuffle: bool) -> Any:
-    """What gives batches: a loader itself, or one over a dataset or over arrays."""
+def batches_of(data: Any, batch_size: int, shuffle: bool, apart: bool = False) -> Any:
+    """What gives batches: a loader itself, or one over a dataset or over arrays.
+
+    ``apart``: with a stream of its own, so that looking at a model does not change how it is trained later.
+    """
     if isinstance(data, tuple) and all(hasattr(a, "shape") for a in data):
         data = TensorDataset(*data)
     if hasattr(data, "__getitem__") and not isinstance(data, (list, str)) and hasattr(data, "__len__"):
-        return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, generator=Generator(0) if apart else None)
     if not hasattr(data, "__iter__"):
         raise DTypeError(f"Trainer: expected a DataLoader, a Dataset or a tuple of arrays, got {type(data).__name__}")
     return data
@@ -45,8 +50,11 @@ def moved(batch: Any, device: Any) -> Any:
     """The batch with its tensors on a device (None: as it is)."""
     if device is None:
         return batch
+    if isinstance(batch, Mapping):
+        return {k: moved(b, device) for k, b in batch.items()}
     if isinstance(batch, (tuple, list)):
-        return type(batch)([moved(b, device) for b in batch])
+        parts: list[Any] = [moved(b, device) for b in batch]
+        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
     if hasattr(batch, "shape"):
         return (batch if isinstance(batch, Tensor) else wrap(batch, None)).to(device)
     return batch

@@ -57,7 +57,8 @@ class JSONLLogger(Callback):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a") as f:
-            f.write(json.dumps({**row, "step": trainer.step, "time": time.time()}) + "\n")
+            row = {**row, "step": trainer.step, "time": time.time()}
+            f.write(json.dumps(row, default=lambda a: a.tolist()) + "\n")  # a confusion matrix is an array
 
 
 class TensorBoardLogger(Callback):

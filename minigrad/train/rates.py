@@ -14,7 +14,13 @@ from .trainer import Trainer
 
 
 class RateTest:
-    """What ``find_lr`` saw: ``rates``, smoothed ``losses``, and the ``suggestion``."""
+    """What ``find_lr`` saw: ``rates``, smoothed ``losses``, and the ``suggestion``.
+
+    Example:
+        >>> from minigrad.train.rates import RateTest
+        >>> RateTest([1e-4, 1e-3, 1e-2, 0.1, 1.0], [4.0, 3.9, 2.0, 1.0, 9.0])
+        RateTest(5 rates from 0.0001 to 1, suggestion 0.01)
+    """
 
     def __init__(self, rates: list[float], losses: list[float]):
         self.rates, self.losses = rates, losses

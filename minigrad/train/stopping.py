@@ -18,6 +18,12 @@ class Watch(Callback):
         monitor: which; by default the loss on the validation data, or on the training data where there are none.
         mode: "min" or "max"; by default "max" for names that speak of accuracy, precision, recall, f1, auroc or r2.
         min_delta: by how much it must be better to count.
+
+    Example:
+        >>> from minigrad.train import Watch
+        >>> watch = Watch("val_accuracy")
+        >>> watch.improved({"val_accuracy": 0.7}), watch.improved({"val_accuracy": 0.6})
+        (True, False)
     """
 
     def __init__(self, monitor: str | None = None, mode: str | None = None, min_delta: float = 0.0):

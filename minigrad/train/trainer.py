@@ -1,6 +1,7 @@
 """Trainer: the training loop, written once. It is optional: everything in it can be done by hand, in this order."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ..autograd import Tensor, no_grad
@@ -183,7 +184,7 @@ class Trainer:
         row = {"epoch": self.epoch + 1, **self._running.compute()}
         if validation is not None:
             self._tell("on_validation_start")
-            found = self._evaluate(batches_of(validation, batch_size, False), limit)
+            found = self._evaluate(batches_of(validation, batch_size, False, apart=True), limit)
             self._tell("on_validation_end")
             if found is None:
                 return False
@@ -236,7 +237,7 @@ class Trainer:
     def evaluate(self, data: Any, batch_size: int = 256) -> dict[str, float]:
         """The mean loss and the metrics over data, in evaluation mode and without a graph."""
         self._ctrl_c = Interruption()
-        found = self._evaluate(batches_of(data, batch_size, False), None)
+        found = self._evaluate(batches_of(data, batch_size, False, apart=True), None)
         assert found is not None
         return found
 
@@ -258,7 +259,7 @@ class Trainer:
         alone = isinstance(data, Tensor) or hasattr(data, "dtype")
         outputs = []
         with evaluating(self.model), no_grad():
-            for batch in batches_of((data,) if alone else data, batch_size, False):
+            for batch in batches_of((data,) if alone else data, batch_size, False, apart=True):
                 batch = moved(batch, self.device)
                 many = isinstance(batch, (tuple, list))
                 inputs = batch if many and (len(batch) == 1 or isinstance(data, tuple)) else parted(batch)[0]
@@ -297,7 +298,11 @@ class Trainer:
         return {"random": generator().state, "loader": loader, "running": self._running.state_dict(), "trained": self._trained}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``state_dict`` gave."""
+        """Take over what ``state_dict`` gave: all, or nothing if a part of it does not fit.
+
+        Raises:
+            CheckpointError: this is no run, or that of another model, optimizer, schedules or callbacks.
+        """
         parts = {
             "model",
             "optimizer",
@@ -325,6 +330,15 @@ class Trainer:
         ):
             if saved != here:
                 raise CheckpointError(f"Trainer: the saved run has {what} {saved}, this one {here}; of all: {theirs} and {mine}")
+        before, paused = self.state_dict(), self._paused
+        try:
+            self._take(state)
+        except Exception:
+            self._take(before)
+            self._paused = paused
+            raise
+
+    def _take(self, state: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):
             scheduler.load_state_dict(own)
@@ -358,15 +372,10 @@ class Trainer:
 
     def _left_of(self, loader: Any) -> Iterator[Any]:
         """The batches of this epoch that have not been seen; a loader that does not know its place repeats them, and they are left out."""
-        seen = 0 if hasattr(self._loader, "load_state_dict") else self._running.batches
-        for i, batch in enumerate(loader):
-            if i >= seen:
-                yield batch
+        return islice(loader, 0 if hasattr(self._loader, "load_state_dict") else self._running.batches, None)
 
     def _schedule(self, each: str, row: dict[str, Any]) -> None:
-        for s in self.schedulers:
-            if getattr(s, "each", self.schedule_each) != each:
-                continue
+        for s in self.schedulers if each == self.schedule_each else ():
             if isinstance(s, ReduceLROnPlateau):
                 s.step(row["val_loss" if "val_loss" in row else "loss"])
             else:

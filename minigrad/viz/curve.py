@@ -38,9 +38,7 @@ def save_curve(
     return path
 
 
-def svg(
-    series: Mapping[str, Sequence[float]], x: str = "", y: str = "", *, at: Sequence[float] | None = None, log: bool = False
-) -> str:
+def svg(series: Mapping[str, Sequence[float]], x: str = "", y: str = "", *, at: Sequence[float] | None = None, log: bool = False) -> str:
     """The chart as SVG text."""
     width, height, left, right, top, bottom = 640, 400, 64, 16, 16, 48
     finite = [v for values in series.values() for v in values if isfinite(v)]

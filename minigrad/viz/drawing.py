@@ -19,7 +19,15 @@ FORMATS = ("dot", "svg", "png", "pdf", "json")
 
 
 class Graph:
-    """A drawn graph. ``str(g)`` is DOT; ``save`` writes ``.dot``, ``.svg``, ``.png``, ``.pdf`` or ``.json``; notebooks show it."""
+    """A drawn graph. ``str(g)`` is DOT; ``save`` writes ``.dot``, ``.svg``, ``.png``, ``.pdf`` or ``.json``; notebooks show it.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor(2.0, requires_grad=True)
+        >>> drawn = mg.viz.graph(x * x)
+        >>> str(drawn).splitlines()[0]
+        'digraph minigrad {'
+    """
 
     def __init__(self, record: Record, mode: str, show: tuple[str, ...], direction: str):
         self.record, self.mode, self.show, self.direction = record, mode, show, direction
@@ -33,6 +41,7 @@ class Graph:
         return self.render("svg").decode() if has_dot() else to_svg(self.record, self.show, self.mode)
 
     def to_dict(self) -> dict[str, Any]:
+        """What is drawn as plain dicts and lists, as ``save`` writes it to ``.json``."""
         return self.record.to_dict()
 
     def render(self, format: str = "svg") -> bytes:

@@ -37,12 +37,21 @@ class Edge:
 
 @dataclass
 class Record:
-    """Nodes in the order of their birth, and the edges between them."""
+    """Nodes in the order of their birth, and the edges between them.
+
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor(2.0, requires_grad=True)
+        >>> r = mg.viz.record(x * x)
+        >>> len(r.boxes), len(r.edges)
+        (2, 2)
+    """
 
     boxes: list[Box] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
+        """Nodes and edges as plain dicts and lists, with the version of their layout."""
         return {"version": 1, "nodes": [asdict(b) for b in self.boxes], "edges": [asdict(e) for e in self.edges]}
 
 
@@ -55,6 +64,11 @@ def record(outputs: Tensor | Iterable[Tensor], params: Any = None) -> Record:
 
     Raises:
         GraphError: the tensors have no graph.
+    Example:
+        >>> import minigrad as mg
+        >>> x = mg.tensor(2.0, requires_grad=True)
+        >>> [box.op for box in mg.viz.record((x * x).exp(), {"x": x}).boxes]
+        ['leaf', 'multiply', 'exp']
     """
     ys = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     for y in ys:

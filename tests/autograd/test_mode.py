@@ -99,3 +99,41 @@ def test_modes_belong_to_their_thread(x):
     t.join()
     assert seen == [False]
     assert not mg.autograd.mode.paused
+
+
+def test_a_decorated_generator_keeps_its_mode_between_its_steps():
+    seen = []
+
+    @mg.no_grad()
+    def steps():
+        try:
+            got = yield mg.is_grad_enabled()
+            seen.append((got, mg.is_grad_enabled()))
+            try:
+                yield 2
+            except KeyError:
+                seen.append(("thrown", mg.is_grad_enabled()))
+            yield 3
+        finally:
+            seen.append(("closed", mg.is_grad_enabled()))
+
+    g = steps()
+    assert next(g) is False
+    assert mg.is_grad_enabled()
+    assert g.send("sent") == 2
+    assert g.throw(KeyError) == 3
+    assert mg.is_grad_enabled()
+    g.close()
+    assert seen == [("sent", False), ("thrown", False), ("closed", False)]
+    assert mg.is_grad_enabled()
+
+
+def test_a_decorated_function_in_inference_mode():
+    @mg.inference_mode()
+    def served(t):
+        with mg.enable_grad():
+            return t * 2
+
+    t = mg.tensor([1.0], requires_grad=True)
+    assert not served(t).requires_grad
+    assert (t * 2).requires_grad

@@ -109,3 +109,24 @@ def test_the_dtype_is_kept(name):
         y = layer.to(dtype=dtype)(x)
         y.sum().backward()
         assert y.dtype == x.grad.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("layer", "written"),
+    [
+        (nn.LeakyReLU(0.5), "LeakyReLU(negative_slope=0.5)"),
+        (nn.PReLU(3), "PReLU(num_parameters=3)"),
+        (nn.RReLU(0.25, 0.5), "RReLU(lower=0.25, upper=0.5)"),
+        (nn.ELU(2.0), "ELU(alpha=2.0)"),
+        (nn.Hardtanh(-2.0, 3.0), "Hardtanh(min_val=-2.0, max_val=3.0)"),
+        (nn.Softshrink(0.25), "Softshrink(0.25)"),
+        (nn.Threshold(1.0, 20.0), "Threshold(threshold=1.0, value=20.0)"),
+        (nn.GELU("tanh"), "GELU(approximate='tanh')"),
+        (nn.Softplus(2.0), "Softplus(beta=2.0, threshold=20.0)"),
+        (nn.CReLU(1), "CReLU(dim=1)"),
+        (nn.ReLU(), "ReLU()"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_how_they_write_themselves(layer, written):
+    assert repr(layer) == written

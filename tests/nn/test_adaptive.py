@@ -40,3 +40,19 @@ def test_adaptive_softmax():
             nn.AdaptiveLogSoftmaxWithLoss(8, 20, wrong)
     with pytest.raises(ValueError, match="features"):
         nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10], div_value=4.0)
+
+
+def test_adaptive_softmax_of_one_sample_and_new_values():
+    mg.manual_seed(0)
+    softmax = nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10], div_value=2.0)
+    x = mg.tensor(np.random.default_rng(0).normal(size=(2, 8)).astype("float32"))
+    many, _ = softmax(x, np.array([3, 12]))
+    one, loss = softmax(x[1], np.array(12))
+    assert one.shape == ()
+    assert one.item() == pytest.approx(many[1].item(), rel=1e-6) == pytest.approx(-loss.item(), rel=1e-6)
+    before = softmax.head.weight.numpy().copy(), softmax.tail[0][0].weight.numpy().copy()
+    softmax.reset_parameters()
+    assert not any(np.array_equal(a, b.numpy()) for a, b in zip(before, (softmax.head.weight, softmax.tail[0][0].weight), strict=True))
+    for shape, labels in (((2, 8), np.array([1])), ((8,), np.array([1])), ((1, 2, 8), np.array([[1, 2]]))):
+        with pytest.raises(ShapeError, match=r"input must be \(N, features\) and target \(N,\)"):
+            softmax(mg.zeros(shape), labels)

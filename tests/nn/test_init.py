@@ -221,3 +221,11 @@ def test_gains_are_those_of_pytorch():
     for name in ("linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"):
         assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
     assert init.calculate_gain("leaky_relu", 0.3) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 0.3))
+
+
+def test_weights_of_no_elements_and_wrong_ranks():
+    empty = blank(0, 3)
+    assert init.orthogonal_(empty) is empty
+    for shape in ((3, 3), (3, 3, 1, 1, 1, 1)):
+        with pytest.raises(ShapeError, match="delta_orthogonal_: expected the weight of a convolution"):
+            init.delta_orthogonal_(blank(*shape))

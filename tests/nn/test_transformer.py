@@ -171,6 +171,7 @@ LAYERS = {
 def test_on_the_double_of_a_gpu(name, dtype):
     """The same values and gradients, in the dtype of the layer, and nothing is waited for."""
     make, shape, call = LAYERS[name]
+    mg.manual_seed(0)
     here, there = make(), make()
     there.load_state_dict(here.state_dict())
     a, sums, outs = added(*shape).astype(dtype), [], []
@@ -187,7 +188,9 @@ def test_on_the_double_of_a_gpu(name, dtype):
     assert outs[0].dtype == outs[1].dtype == dtype
     for mine, other in zip([outs[0], *sums[0]], [outs[1], *sums[1]], strict=True):
         scale = max(abs(mine.astype("float64")).max(), 1)
-        assert abs(mine.astype("float64") - other).max() <= (2e-3 if dtype == "float16" else 1e-5) * scale
+        assert (
+            abs(mine.astype("float64") - other).max() <= (1e-2 if dtype == "float16" else 1e-5) * scale
+        )  # of half precision, ten roundings
 
 
 def test_a_mask_from_alibi_on_the_double():

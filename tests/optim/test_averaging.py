@@ -86,9 +86,14 @@ def test_applied_puts_the_weights_back():
     ema = optim.EMA(model, 0.5)
     train(model, optim.SGD(model.parameters(), lr=0.5), 3, lambda: ema.update_parameters(model))
     own = model[0].weight.detach().numpy().copy()
-    with pytest.raises(KeyError), ema.applied(model):
-        assert (model[0].weight.detach().numpy() == ema.module[0].weight.numpy()).all()
-        raise KeyError
+
+    def fails():
+        with ema.applied(model):
+            assert (model[0].weight.detach().numpy() == ema.module[0].weight.numpy()).all()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
     assert (model[0].weight.detach().numpy() == own).all()
 
 

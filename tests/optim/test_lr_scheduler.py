@@ -230,3 +230,18 @@ def test_bad_arguments():
     opt.step(), cycle.step()
     with pytest.raises(ValueError, match="step 2 of 2"):
         cycle.step()
+
+
+def test_plateau_thresholds_and_cooldown():
+    opt = optimizer()
+    s = lrs.ReduceLROnPlateau(opt, factor=0.5, patience=1, threshold=0.1, threshold_mode="abs", cooldown=2, min_lr=[0.2, 0.0])
+    rates = []
+    for loss in (1.0, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95, 0.5, float("nan"), float("nan")):
+        s.step(loss)
+        rates.append(opt.param_groups[0]["lr"])
+    # two bad epochs halve it; the next two do not count; then two more, a good one, and NaN, which never is
+    assert rates == [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+    up = lrs.ReduceLROnPlateau(optimizer(), mode="max", threshold=0.1, threshold_mode="rel")
+    assert up.is_better(-5.0)
+    up.step(1.0)
+    assert (up.is_better(1.1), up.is_better(1.11), up.is_better(0.5)) == (False, True, False)

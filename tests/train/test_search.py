@@ -86,6 +86,7 @@ def test_estimators_without_scikit_learn(monkeypatch):
 
     for name in [m for m in sys.modules if m.split(".")[0] == "sklearn" or m == "minigrad.train.estimator"]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(mg.train, "estimator", raising=False)  # where the package keeps it once it was imported
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match="pip install scikit-learn"):

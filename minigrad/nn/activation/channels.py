@@ -5,12 +5,13 @@ from typing import Any
 from ...errors import ShapeError
 from .. import functional as F
 from ..module import Module
+from ..parameter import size
 
 
 class _AlongAxis(Module):
     def __init__(self, dim: int = -1):
         super().__init__()
-        self.dim = dim
+        self.dim = size(type(self).__name__, "dim", dim, None)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -20,7 +21,7 @@ class _AlongAxis(Module):
 class _Soft(Module):
     def __init__(self, dim: int | None = None):
         super().__init__()
-        self.dim = dim
+        self.dim = None if dim is None else size(type(self).__name__, "dim", dim, None)
 
     def _axis(self, x: Any) -> int:
         if self.dim is not None:
@@ -59,6 +60,8 @@ class Softmax(_Soft):
 class Softmin(_Soft):
     """The softmax of -x along the axis ``dim``. Shapes: x any; y the same. Args: as Softmax.
 
+    Source: as ``Softmax``, of -x.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -73,6 +76,7 @@ class Softmin(_Soft):
 class LogSoftmax(_Soft):
     """The logarithm of the softmax along the axis ``dim``, exact where that would be 0. Shapes: x any; y the same. Args: as Softmax.
 
+    Source: as ``Softmax``.
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -125,6 +129,7 @@ class GLU(_AlongAxis):
 class SwiGLU(_AlongAxis):
     """silu(a) b for the halves a, b of x along the axis ``dim``: a linear layer before it gives both.
 
+    Shapes: x (..., 2 n, ...) with 2 n along ``dim``; y (..., n, ...).
     Source: Shazeer, "GLU variants improve transformer", 2020, eq. 5.
     Example:
         >>> import minigrad as mg
@@ -140,6 +145,7 @@ class SwiGLU(_AlongAxis):
 class GEGLU(_AlongAxis):
     """gelu(a) b for the halves a, b of x along the axis ``dim``.
 
+    Shapes: x (..., 2 n, ...) with 2 n along ``dim``; y (..., n, ...).
     Source: Shazeer, "GLU variants improve transformer", 2020, eq. 5.
     Example:
         >>> import minigrad as mg
@@ -155,6 +161,7 @@ class GEGLU(_AlongAxis):
 class ReGLU(_AlongAxis):
     """relu(a) b for the halves a, b of x along the axis ``dim``.
 
+    Shapes: x (..., 2 n, ...) with 2 n along ``dim``; y (..., n, ...).
     Source: Shazeer, "GLU variants improve transformer", 2020, eq. 5.
     Example:
         >>> import minigrad as mg
@@ -173,6 +180,8 @@ class Maxout(Module):
 
     After ``Linear(n, m * k)`` this is a layer of m maxout units; after a convolution, of m channels.
 
+    Shapes: x (..., n k, ...) along ``dim``; y (..., n, ...).
+
     Args:
         k: how many affine maps each unit has.
         dim: the axis; by default that of the features or channels.
@@ -190,9 +199,7 @@ class Maxout(Module):
 
     def __init__(self, k: int, dim: int = 1):
         super().__init__()
-        if k < 1:
-            raise ValueError(f"Maxout: k must be at least 1, got {k}")
-        self.k, self.dim = k, dim
+        self.k, self.dim = size("Maxout", "k", k, 1), size("Maxout", "dim", dim, None)
 
     def forward(self, x: Any) -> Any:
         return F.maxout(x, self.k, self.dim)
@@ -204,6 +211,7 @@ class Maxout(Module):
 class CReLU(_AlongAxis):
     """relu(x) and relu(-x) one after the other along the axis ``dim``, whose length doubles; by default that of the channels.
 
+    Shapes: x (..., n, ...) with n along ``dim``; y (..., 2 n, ...).
     Source: Shang et al., "Understanding and improving convolutional neural networks via concatenated rectified linear units", 2016.
     Example:
         >>> import minigrad as mg

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from .. import functional as F
 from .. import init
 from ..functional.noise import check_slopes
+from ..functional.targets import check_not_negative, check_positive
 from ..module import Module
-from ..parameter import blank
+from ..parameter import blank, size
 
 
 class Plain(Module):
@@ -19,6 +21,7 @@ class Plain(Module):
 class ReLU(Plain):
     """max(x, 0).
 
+    Shapes: x any; y the same.
     Gradient: 0 at 0.
     Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
     Example:
@@ -35,6 +38,7 @@ class ReLU(Plain):
 class ReLU6(Plain):
     """min(max(x, 0), 6).
 
+    Shapes: x any; y the same.
     Gradient: 0 at 0 and at 6.
     Source: Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
     Example:
@@ -51,6 +55,7 @@ class ReLU6(Plain):
 class LeakyReLU(Module):
     """x where it is positive, else ``negative_slope`` x.
 
+    Shapes: x any; y the same.
     Gradient: ``negative_slope`` at 0.
     Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
     Example:
@@ -62,7 +67,7 @@ class LeakyReLU(Module):
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Any) -> Any:
         return F.leaky_relu(x, self.negative_slope)
@@ -91,10 +96,8 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
         super().__init__()
-        if num_parameters < 1:
-            raise ValueError(f"PReLU: num_parameters must be at least 1, got {num_parameters}")
-        self.num_parameters, self.init = num_parameters, init
-        self.weight = blank((num_parameters,), dtype, device)
+        self.num_parameters, self.init = size("PReLU", "num_parameters", num_parameters, 1), number("PReLU", "init", init)
+        self.weight = blank((self.num_parameters,), dtype, device)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -110,6 +113,8 @@ class PReLU(Module):
 
 class RReLU(Module):
     """A leaky ReLU whose slope is drawn for each entry, uniform on [lower, upper), while training; their mean else.
+
+    Shapes: x any; y the same.
 
     Args:
         lower, upper: the bounds of the slope.
@@ -127,8 +132,7 @@ class RReLU(Module):
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False):
         super().__init__()
-        check_slopes("RReLU", lower, upper)
-        self.lower, self.upper = lower, upper
+        self.lower, self.upper = check_slopes("RReLU", lower, upper)
 
     def forward(self, x: Any) -> Any:
         return F.rrelu(x, self.lower, self.upper, self.training)
@@ -140,6 +144,7 @@ class RReLU(Module):
 class ELU(Module):
     """x where it is positive, else alpha (exp(x) - 1).
 
+    Shapes: x any; y the same.
     Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units", 2016.
     Example:
         >>> import minigrad as mg
@@ -150,7 +155,7 @@ class ELU(Module):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
-        self.alpha = alpha
+        self.alpha = check_not_negative(type(self).__name__, alpha=alpha)
 
     def forward(self, x: Any) -> Any:
         return F.elu(x, self.alpha)
@@ -162,6 +167,7 @@ class ELU(Module):
 class CELU(ELU):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)): an ELU whose slope is continuous for every alpha.
 
+    Shapes: x any; y the same.
     Source: Barron, "Continuously differentiable exponential linear units", 2017.
     Example:
         >>> import minigrad as mg
@@ -170,6 +176,9 @@ class CELU(ELU):
         [-2.0, 2.0]
     """
 
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        super().__init__(check_positive("CELU", alpha=alpha))
+
     def forward(self, x: Any) -> Any:
         return F.celu(x, self.alpha)
 
@@ -177,6 +186,7 @@ class CELU(ELU):
 class SELU(Plain):
     """1.0507 times the ELU with alpha 1.6733, which keeps mean 0 and variance 1 through layers of init variance 1 / fan_in.
 
+    Shapes: x any; y the same.
     Source: Klambauer et al., "Self-normalizing neural networks", 2017, eq. 2.
     Example:
         >>> import minigrad as mg
@@ -193,6 +203,8 @@ class SELU(Plain):
 class Hardtanh(Module):
     """x cut off below ``min_val`` and above ``max_val``.
 
+    Shapes: x any; y the same.
+
     Raises:
         ValueError: min_val is not below max_val.
 
@@ -206,6 +218,7 @@ class Hardtanh(Module):
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
         super().__init__()
+        min_val, max_val = number("Hardtanh", "min_val", min_val), number("Hardtanh", "max_val", max_val)
         if not min_val < max_val:
             raise ValueError(f"Hardtanh: min_val must be below max_val, got {min_val} and {max_val}")
         self.min_val, self.max_val = min_val, max_val
@@ -220,6 +233,7 @@ class Hardtanh(Module):
 class Hardsigmoid(Plain):
     """relu6(x + 3) / 6: a sigmoid of straight pieces.
 
+    Shapes: x any; y the same.
     Source: Courbariaux, Bengio and David, "BinaryConnect", 2015; with the slope of Howard et al., "Searching for MobileNetV3", 2019.
     Example:
         >>> import minigrad as mg
@@ -235,6 +249,7 @@ class Hardsigmoid(Plain):
 class Hardswish(Plain):
     """x relu6(x + 3) / 6.
 
+    Shapes: x any; y the same.
     Source: Howard et al., "Searching for MobileNetV3", 2019, section 5.2.
     Example:
         >>> import minigrad as mg
@@ -250,6 +265,7 @@ class Hardswish(Plain):
 class Softshrink(Module):
     """x moved towards 0 by lambda, and 0 within lambda.
 
+    Shapes: x any; y the same.
     Source: Donoho, "De-noising by soft-thresholding", 1995.
     Example:
         >>> import minigrad as mg
@@ -260,7 +276,7 @@ class Softshrink(Module):
 
     def __init__(self, lambd: float = 0.5):
         super().__init__()
-        self.lambd = lambd
+        self.lambd = check_not_negative(type(self).__name__, lambd=lambd)
 
     def forward(self, x: Any) -> Any:
         return F.softshrink(x, self.lambd)
@@ -272,6 +288,7 @@ class Softshrink(Module):
 class Hardshrink(Softshrink):
     """x, and 0 within lambda.
 
+    Shapes: x any; y the same.
     Source: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", 1994.
     Example:
         >>> import minigrad as mg
@@ -287,6 +304,8 @@ class Hardshrink(Softshrink):
 class Threshold(Module):
     """x where it is above ``threshold``, else ``value``.
 
+    Shapes: x any; y the same.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -296,7 +315,7 @@ class Threshold(Module):
 
     def __init__(self, threshold: float, value: float, inplace: bool = False):
         super().__init__()
-        self.threshold, self.value = threshold, value
+        self.threshold, self.value = number("Threshold", "threshold", threshold), number("Threshold", "value", value)
 
     def forward(self, x: Any) -> Any:
         return F.threshold(x, self.threshold, self.value)

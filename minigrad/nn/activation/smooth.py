@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from .. import functional as F
+from ..functional.targets import check_positive
 from ..module import Module
 from .rectifiers import Plain
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)).
+
+    Shapes: x any; y the same.
 
     Example:
         >>> import minigrad as mg
@@ -24,6 +28,8 @@ class Sigmoid(Module):
 class LogSigmoid(Module):
     """log(sigmoid(x)), exact on both sides.
 
+    Shapes: x any; y the same.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -38,6 +44,7 @@ class LogSigmoid(Module):
 class Tanh(Module):
     """tanh(x).
 
+    Shapes: x any; y the same.
     Source: LeCun et al., "Efficient backprop", 1998, on why it is centred at 0.
     Example:
         >>> import minigrad as mg
@@ -53,6 +60,8 @@ class Tanh(Module):
 class Tanhshrink(Module):
     """x - tanh(x).
 
+    Shapes: x any; y the same.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -67,6 +76,7 @@ class Tanhshrink(Module):
 class Softsign(Module):
     """x / (1 + |x|).
 
+    Shapes: x any; y the same.
     Source: Turian, Bergstra and Bengio, "Quadratic features and deep architectures for chunking", 2009.
     Example:
         >>> import minigrad as mg
@@ -81,6 +91,8 @@ class Softsign(Module):
 
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta: a smooth ReLU.
+
+    Shapes: x any; y the same.
 
     Args:
         beta: how sharp the bend is.
@@ -99,9 +111,7 @@ class Softplus(Module):
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         super().__init__()
-        if not beta > 0:
-            raise ValueError(f"Softplus: beta must be positive, got {beta}")
-        self.beta, self.threshold = beta, threshold
+        self.beta, self.threshold = check_positive("Softplus", beta=beta), number("Softplus", "threshold", threshold)
 
     def forward(self, x: Any) -> Any:
         return F.softplus(x, self.beta, self.threshold)
@@ -113,6 +123,7 @@ class Softplus(Module):
 class SiLU(Plain):
     """x sigmoid(x), also called swish.
 
+    Shapes: x any; y the same.
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018.
     Example:
         >>> import minigrad as mg
@@ -128,6 +139,7 @@ class SiLU(Plain):
 class Mish(Plain):
     """x tanh(softplus(x)).
 
+    Shapes: x any; y the same.
     Source: Misra, "Mish: a self regularized non-monotonic activation function", 2019, eq. 1.
     Example:
         >>> import minigrad as mg
@@ -142,6 +154,8 @@ class Mish(Plain):
 
 class GELU(Module):
     """x times the probability that a standard normal number is below x.
+
+    Shapes: x any; y the same.
 
     Args:
         approximate: "none", or "tanh" for the formula with tanh.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.tensor import raw
 from ...backend.arrays import namespace
 from ...errors import ShapeError
@@ -16,6 +17,9 @@ from .targets import as_numbers, check_not_negative, check_positive
 
 def _pair(who: str, x1: Any, x2: Any) -> tuple[Any, Any]:
     x1, x2 = given(x1), given(x2)
+    for m, n in zip(reversed(x1.shape), reversed(x2.shape), strict=False):
+        if m != n and 1 not in (m, n):
+            raise ShapeError(f"{who}: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must have shapes that broadcast")
     return x1, as_numbers(x2, x1)
 
 
@@ -38,7 +42,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
         >>> F.cosine_similarity(mg.tensor([[1.0, 0.0], [3.0, 4.0]]), mg.tensor([[0.0, 2.0], [6.0, 8.0]])).tolist()
         [0.0, 1.0]
     """
-    check_positive("cosine_similarity", eps=eps)
+    eps = check_positive("cosine_similarity", eps=eps)
     x1, x2 = _pair("cosine_similarity", x1, x2)
     if len(x1.shape) != len(x2.shape):  # dim counts in the shape that they have together
         n = max(len(x1.shape), len(x2.shape))
@@ -68,11 +72,13 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
         >>> F.pairwise_distance(mg.tensor([[3.0, 4.0]]), mg.tensor([[0.0, 0.0]]), eps=0.0).tolist()
         [5.0]
     """
-    x1, x2 = _pair("pairwise_distance", x1, x2)
+    p, eps = number("pairwise_distance", "p", p), number("pairwise_distance", "eps", eps)
+    x1, x2 = given(x1), given(x2)
     if not len(x1.shape) or not len(x2.shape) or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(
             f"pairwise_distance: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must hold vectors of one length in their last axis"
         )
+    x1, x2 = _pair("pairwise_distance", x1, x2)
     return vector_norm(x1 - x2 + eps, axis=-1, keepdims=keepdim, ord=p)
 
 
@@ -96,7 +102,7 @@ def pdist(x: Any, p: float = 2.0) -> Any:
         >>> F.pdist(mg.tensor([[0.0], [1.0], [3.0]])).tolist()
         [1.0, 3.0, 2.0]
     """
-    check_not_negative("pdist", p=p)
+    p = check_not_negative("pdist", p=p)
     x = given(x)
     if len(x.shape) < 2:
         raise ShapeError(f"pdist: x must be (..., rows, length), got shape {tuple(x.shape)}")

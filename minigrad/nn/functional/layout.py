@@ -4,6 +4,7 @@ from typing import Any
 
 from ... import ops
 from ...autograd.tensor import Tensor, raw, wrap
+from ...backend import is_inexact
 from ...backend.arrays import namespace
 from ...errors import DTypeError, IndexRangeError, ShapeError
 from ...ops.losses import given, on_cpu
@@ -46,6 +47,8 @@ _PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge",
 def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """x made larger on its sides.
 
+    Shapes: x (..., n); y (..., left + n + right), and likewise for the axes before.
+
     Args:
         pad: (left, right) of the last axis, then (top, bottom) of the one before, and so on: PyTorch's order. ``mg.pad`` takes NumPy's.
         mode: "constant", "reflect", "replicate" or "circular". Widths beyond the length of the axis go on to and fro, or round and
@@ -80,7 +83,10 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
         x = x[tuple([slice(max(-lo, 0), s - max(-hi, 0)) for (lo, hi), s in zip(pairs, x.shape, strict=True)])]
         pairs = [(max(lo, 0), max(hi, 0)) for lo, hi in pairs]
     if mode == "constant":
-        return ops.pad(x, pairs, constant_values=0.0 if value is None else value)
+        fill = 0 if value is None else value
+        if isinstance(fill, float) and fill.is_integer() and not is_inexact(x.dtype):  # 0.0 into integers is no loss
+            fill = int(fill)
+        return ops.pad(x, pairs, constant_values=fill)
     return ops.pad(x, pairs, mode=_PAD_MODES[mode])
 
 

@@ -65,13 +65,16 @@ def poisson_nll_loss(
     Raises:
         ShapeError: the shapes differ.
 
+    Source:
+        Nelder and Wedderburn, "Generalized linear models", 1972.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
         >>> F.poisson_nll_loss(mg.tensor([0.0]), mg.tensor([3.0])).item()
         1.0
     """
-    check_positive("poisson_nll_loss", eps=eps)
+    eps = check_positive("poisson_nll_loss", eps=eps)
     input, target = alike("poisson_nll_loss", input=input, target=target)
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
@@ -122,7 +125,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
         2.0
     """
     who = "gaussian_nll_loss"
-    check_positive(who, eps=eps)
+    eps = check_positive(who, eps=eps)
     input, target = alike(who, input=input, target=target)
     v: Any
     if isinstance(var, (int, float)):

@@ -97,7 +97,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         >>> F.huber_loss(mg.tensor([0.5, 3.0]), mg.tensor([0.0, 0.0]), reduction="none").tolist()
         [0.125, 2.5]
     """
-    check_positive("huber_loss", delta=delta)
+    delta = check_positive("huber_loss", delta=delta)
     losses = _huber("huber_loss", input, target, delta)
     if weight is not None:
         losses = losses * factor("huber_loss", "weight", weight, losses, whole=True)
@@ -119,7 +119,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         >>> F.smooth_l1_loss(mg.tensor([0.5, 3.0]), mg.tensor([0.0, 0.0]), reduction="none", beta=2.0).tolist()
         [0.0625, 2.0]
     """
-    check_not_negative("smooth_l1_loss", beta=beta)
+    beta = check_not_negative("smooth_l1_loss", beta=beta)
     if beta == 0:
         return l1_loss(input, target, reduction)
     return reduced("smooth_l1_loss", _huber("smooth_l1_loss", input, target, beta) / beta, reduction)
@@ -160,6 +160,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
 
     Raises:
         IndexRangeError, DTypeError, ShapeError: as ``cross_entropy``.
+
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
 
     Example:
         >>> import minigrad as mg
@@ -203,6 +206,8 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
     Gradient: (input - target) / (input (1 - input)), whose denominator is kept above 1e-12.
     Numerics: logarithms are cut off at -100. ``binary_cross_entropy_with_logits`` is exact where this rounds.
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
@@ -228,6 +233,8 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
         ShapeError: the shapes differ.
 
     Gradient: sigmoid(input) - target, without pos_weight; -input to the target.
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F

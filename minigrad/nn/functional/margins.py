@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.tensor import raw
 from ...backend.arrays import namespace
 from ...errors import DTypeError, IndexRangeError, ShapeError
@@ -28,6 +29,8 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
         ValueError: another target (looked at on the CPU only).
 
     Numerics: exact for inputs of any size.
+    Source:
+        Cox, "The regression analysis of binary sequences", 1958: the logistic loss, for labels -1 and 1.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
@@ -67,6 +70,7 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
     who = "multi_margin_loss"
     if p not in (1, 2):
         raise ValueError(f"{who}: p must be 1 or 2, got {p}")
+    margin = number(who, "margin", margin)
     input, target = _rows(who, input, target, 1)
     if len(target.shape) == 0:
         losses = multi_margin_loss(reshape(input, (1, -1)), reshape(target, (1,)), p, margin, weight, "none")
@@ -108,6 +112,8 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
         ShapeError: the shapes differ.
 
     Numerics: N * C * C numbers are held at once.
+    Source:
+        Elisseeff and Weston, "A kernel method for multi-labelled classification", 2001, for the pairs; summed as in PyTorch.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import inf, sqrt
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.forms import apply
 from ...autograd.tensor import raw
 from ...backend import generator, is_inexact
@@ -107,7 +108,7 @@ _FLOOR = 1.7580993408473766
 
 
 def _alpha(name: str, x: Any, p: float, training: bool, shape: Callable) -> Any:
-    check_probability(name, p)
+    p = check_probability(name, p)
     x = _floating(name, x)
     draws = shape(x)
     if not training or p == 0:
@@ -152,6 +153,8 @@ def feature_alpha_dropout(x: Any, p: float = 0.5, training: bool = False) -> Any
     Raises:
         ValueError: p is outside [0, 1] or NaN.
         ShapeError: x has fewer than two axes.
+    Source:
+        Klambauer et al., "Self-normalizing neural networks", 2017; whole channels as Tompson et al., 2015.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.feature_alpha_dropout(mg.ones((2, 3, 4)), 0.5, training=True).shape
@@ -201,7 +204,8 @@ def gaussian_noise(x: Any, std: float, training: bool = True) -> Any:
 
 
 def check_spread(who: str, std: Any) -> float:
-    """std itself; ValueError unless it is a finite number that is not negative."""
+    """std as a Python number; DTypeError unless it is one, ValueError unless it is finite and not negative."""
+    std = number(who, "std", std)
     if not 0 <= std < inf:
         raise ValueError(f"{who}: std must be a finite number >= 0, got {std}")
     return std
@@ -223,12 +227,13 @@ def gaussian_dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
         (1.0, 1.0)
     """
     x = _floating("gaussian_dropout", x)
-    check_rate("gaussian_dropout", p)
+    p = check_rate("gaussian_dropout", p)
     return multiply(x, _normal(x) * sqrt(p / (1 - p)) + 1.0) if training and p else x
 
 
 def check_rate(who: str, p: Any) -> float:
-    """p itself; ValueError unless it is in [0, 1)."""
+    """p as a Python number; DTypeError unless it is one, ValueError unless it is in [0, 1)."""
+    p = number(who, "p", p)
     if not 0 <= p < 1:
         raise ValueError(f"{who}: p must be in [0, 1), got {p}; at 1 the noise would be infinite")
     return p
@@ -248,7 +253,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = F
         [-3.0, 2.0]
     """
     x = _floating("rrelu", x)
-    check_slopes("rrelu", lower, upper)
+    lower, upper = check_slopes("rrelu", lower, upper)
     if not training:
         return leaky_relu(x, (lower + upper) / 2)
     a = raw(x)
@@ -257,10 +262,12 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = F
     return multiply(x, xp.where(a > 0, xp.ones_like(slope), slope))
 
 
-def check_slopes(who: str, lower: Any, upper: Any) -> None:
-    """ValueError unless lower <= upper."""
+def check_slopes(who: str, lower: Any, upper: Any) -> tuple[float, float]:
+    """Both as Python numbers; DTypeError unless they are, ValueError unless lower <= upper."""
+    lower, upper = number(who, "lower", lower), number(who, "upper", upper)
     if not lower <= upper:
         raise ValueError(f"{who}: lower must not be above upper, got {lower} and {upper}")
+    return lower, upper
 
 
 __all__ = [

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ...autograd.arguments import number
 from ...errors import ShapeError
 from ...ops.arithmetic import clip, minimum
 from ...ops.linalg.norms import vector_norm
@@ -32,12 +33,15 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
         ValueError: another target (looked at on the CPU only).
 
     Gradient: at the hinge that of the rising side, so that equal inputs are moved apart.
+    Source:
+        Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression", 2000.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
         >>> F.margin_ranking_loss(mg.tensor([2.0, 2.0]), mg.tensor([1.0, 1.0]), mg.tensor([1, -1]), reduction="none").tolist()
         [0.0, 1.0]
     """
+    margin = number("margin_ranking_loss", "margin", margin)
     input1, input2, target = alike("margin_ranking_loss", input1=input1, input2=input2, target=target)
     t = one_of("margin_ranking_loss", target, -1, 1)
     return reduced("margin_ranking_loss", clip((input2 - input1) * t + margin, 0), reduction)
@@ -57,12 +61,16 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
         ShapeError: the shapes differ.
         ValueError: another target (looked at on the CPU only).
 
+    Source:
+        Collobert, Kavukcuoglu and Farabet, "Torch7", 2011: a criterion of that library, kept by PyTorch.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
         >>> F.hinge_embedding_loss(mg.tensor([0.25, 0.25]), mg.tensor([1, -1]), reduction="none").tolist()
         [0.25, 0.75]
     """
+    margin = number("hinge_embedding_loss", "margin", margin)
     input, target = alike("hinge_embedding_loss", input=input, target=target)
     alike_ = one_of("hinge_embedding_loss", target, -1, 1) == 1
     return reduced("hinge_embedding_loss", where(alike_, input, clip(margin - input, 0)), reduction)
@@ -99,6 +107,8 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
         ValueError: another target (looked at on the CPU only), or the margin is outside [-1, 1].
 
     Numerics: 1e-12 is added to the squared norms, as in PyTorch (1e-6 in half precision, where that would be 0).
+    Source:
+        Collobert, Kavukcuoglu and Farabet, "Torch7", 2011: a criterion of that library, kept by PyTorch.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
@@ -106,6 +116,7 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
         1.0
     """
     who = "cosine_embedding_loss"
+    margin = number(who, "margin", margin)
     if not -1 <= margin <= 1:
         raise ValueError(f"{who}: margin must be in [-1, 1], got {margin}")
     x1, x2 = _vectors(who, input1=input1, input2=input2)
@@ -140,7 +151,7 @@ def contrastive_loss(input1: Any, input2: Any, target: Any, margin: float = 1.0,
         [12.5, 2.0]
     """
     who = "contrastive_loss"
-    check_positive(who, margin=margin)
+    margin = check_positive(who, margin=margin)
     x1, x2 = _vectors(who, input1=input1, input2=input2)
     apart = _answers(who, target, tuple(x1.shape[:-1]), 0, 1)
     d = x1 - x2
@@ -212,6 +223,10 @@ def triplet_margin_with_distance_loss(
         ShapeError: the shapes differ.
         ValueError: the margin is not positive.
 
+    Source:
+        Balntas et al., "Learning local feature descriptors with triplets and shallow convolutional neural networks", 2016, for any
+        distance.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn import functional as F
@@ -226,7 +241,7 @@ def triplet_margin_with_distance_loss(
 
 
 def _triplets(who: str, anchor: Any, positive: Any, negative: Any, distance: Callable, margin: float, swap: bool, reduction: str) -> Any:
-    check_positive(who, margin=margin)
+    margin = check_positive(who, margin=margin)
     check_reduction(who, reduction)
     anchor, positive, negative = _vectors(who, anchor=anchor, positive=positive, negative=negative)
     near, far = distance(anchor, positive), distance(anchor, negative)

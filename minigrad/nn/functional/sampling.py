@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.forms import apply, general
 from ...autograd.tensor import raw
 from ...backend import generator, is_inexact
@@ -48,6 +49,7 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, axis: int 
         [0.0, 1.0]
     """
     x = given(logits)
+    tau = number("gumbel_softmax", "tau", tau)
     if not tau > 0:
         raise ValueError(f"gumbel_softmax: tau must be positive, got {tau}")
     if not is_inexact(x.dtype) or x.dtype.kind == "c":

@@ -52,7 +52,7 @@ def focal_loss(input: Any, target: Any, alpha: Any = None, gamma: float = 2.0, i
         [0.0433, 0.13]
     """
     who = "focal_loss"
-    check_not_negative(who, gamma=gamma)
+    gamma = check_not_negative(who, gamma=gamma)
     check_reduction(who, reduction)
     input, target = given(input), given(target)
     if not is_inexact(input.dtype):
@@ -121,7 +121,7 @@ def dice_loss(input: Any, target: Any, smooth: float = 1.0, reduction: str = "me
         [0.0, 0.3333]
     """
     who = "dice_loss"
-    check_not_negative(who, smooth=smooth)
+    smooth = check_not_negative(who, smooth=smooth)
     check_reduction(who, reduction)
     p, t = given(input), given(target)
     shape = tuple(p.shape)

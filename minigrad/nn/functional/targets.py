@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.tensor import raw
 from ...backend import is_inexact
 from ...backend.arrays import namespace
@@ -18,18 +19,22 @@ def check_reduction(who: str, reduction: str, *more: str) -> str:
     return reduction
 
 
-def check_positive(who: str, **settings: float) -> None:
-    """ValueError unless these settings are above 0."""
-    for name, value in settings.items():
-        if not value > 0:
-            raise ValueError(f"{who}: {name} must be positive, got {value}")
+def check_positive(who: str, **setting: Any) -> float:
+    """The setting as a Python number; DTypeError unless it is one, ValueError unless it is above 0."""
+    ((name, value),) = setting.items()
+    value = number(who, name, value)
+    if not value > 0:
+        raise ValueError(f"{who}: {name} must be positive, got {value}")
+    return value
 
 
-def check_not_negative(who: str, **settings: float) -> None:
-    """ValueError unless these settings are 0 or above."""
-    for name, value in settings.items():
-        if not value >= 0:
-            raise ValueError(f"{who}: {name} must not be negative, got {value}")
+def check_not_negative(who: str, **setting: Any) -> float:
+    """The setting as a Python number; DTypeError unless it is one, ValueError unless it is 0 or above."""
+    ((name, value),) = setting.items()
+    value = number(who, name, value)
+    if not value >= 0:
+        raise ValueError(f"{who}: {name} must not be negative, got {value}")
+    return value
 
 
 def alike(who: str, **arguments: Any) -> tuple[Any, ...]:

@@ -43,12 +43,24 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zero everywhere."""
+    """Zero everywhere.
+
+    Example:
+        >>> from minigrad import nn
+        >>> nn.init.zeros_(nn.Parameter([1.0, 2.0])).tolist()
+        [0.0, 0.0]
+    """
     return write(tensor, 0, "zeros_")
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """One everywhere."""
+    """One everywhere.
+
+    Example:
+        >>> from minigrad import nn
+        >>> nn.init.ones_(nn.Parameter([0.0, 0.0])).tolist()
+        [1.0, 1.0]
+    """
     return write(tensor, 1, "ones_")
 
 
@@ -58,6 +70,13 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
     Raises:
         ValueError: a > b.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.uniform_(nn.Parameter(mg.zeros(100)), 2.0, 3.0)
+        >>> bool(((w >= 2) & (w < 3)).all())
+        True
     """
     if not a <= b:
         raise ValueError(f"uniform_: a must be at most b, got a={a} and b={b}")
@@ -69,6 +88,13 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
 
     Raises:
         ValueError: std < 0.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.normal_(nn.Parameter(mg.zeros(10_000)), std=0.5, generator=mg.Generator(0))
+        >>> round(w.std().item(), 1)
+        0.5
     """
     return write(tensor, random(generator).normal(mean, _spread("normal_", std), tensor.shape), "normal_")
 
@@ -82,6 +108,12 @@ def trunc_normal_(
         ValueError: std <= 0, or nothing of the normal lies between a and b.
 
     Numerics: by the inverse of the distribution function, so no value is drawn twice, however narrow [a, b] is.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.trunc_normal_(nn.Parameter(mg.zeros(100)), a=-1.0, b=1.0)
+        >>> bool((w.abs() <= 1).all())
+        True
     """
     _spread("trunc_normal_", std)
     if not (std and a < b) or b < mean - 8 * std or a > mean + 8 * std:
@@ -102,6 +134,12 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 
     Source:
         Martens, "Deep learning via Hessian-free optimization", 2010, section 5 (with the fraction per column, as in PyTorch).
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.sparse_(nn.Parameter(mg.zeros((10, 3))), sparsity=0.8)
+        >>> (w == 0).sum(0).tolist()
+        [8, 8, 8]
     """
     _matrix("sparse_", tensor)
     if not 0 <= sparsity <= 1:
@@ -121,6 +159,9 @@ def eye_(tensor: Tensor) -> Tensor:
 
     Raises:
         ShapeError: not a matrix.
+
+    Source:
+        Le, Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified linear units", 2015.
 
     Example:
         >>> from minigrad import nn
@@ -143,6 +184,15 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     Raises:
         ShapeError: the weight is not that of a convolution.
         ValueError: groups does not divide the outputs.
+
+    Source:
+        Zagoruyko and Komodakis, "DiracNets: training very deep neural networks without skip-connections", 2017.
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.dirac_(nn.Parameter(mg.zeros((1, 1, 3))))
+        >>> w.tolist()
+        [[[0.0, 1.0, 0.0]]]
     """
     shape = tensor.shape
     if not 3 <= len(shape) <= 5:

@@ -69,6 +69,13 @@ def delta_orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | No
 
     Source:
         Xiao et al., "Dynamical isometry and a mean field theory of CNNs", 2018, algorithm 1.
+
+    Example:
+        >>> import minigrad as mg
+        >>> from minigrad import nn
+        >>> w = nn.init.delta_orthogonal_(nn.Parameter(mg.zeros((4, 4, 3))))
+        >>> bool((abs(w[:, :, 1].T @ w[:, :, 1] - mg.eye(4)) < 1e-5).all())
+        True
     """
     shape = tensor.shape
     if not 3 <= len(shape) <= 5:

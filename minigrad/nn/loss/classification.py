@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ...autograd.arguments import number
+from ...ops.fused import check_probability
 from .. import functional as F
 from ..functional.targets import check_not_negative
 from .reduction import Loss
@@ -26,8 +28,7 @@ class CrossEntropyLoss(Loss):
     """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"CrossEntropyLoss: label_smoothing must be in [0, 1], got {label_smoothing}")
+        label_smoothing = check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
         super().__init__(reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
         self._keep(weight=weight)
@@ -40,6 +41,9 @@ class NLLLoss(Loss):
     """-input[target], from log-probabilities; see ``functional.nll_loss``.
 
     Shapes and settings: as CrossEntropyLoss, with class indices and without smoothing.
+
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
 
     Example:
         >>> import minigrad as mg
@@ -67,6 +71,8 @@ class BCELoss(Loss):
         reduction: "mean", "sum" or "none".
 
     Numerics: logarithms are cut off at -100; BCEWithLogitsLoss needs no such thing.
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -91,6 +97,9 @@ class BCEWithLogitsLoss(Loss):
         weight: a factor for each loss; broadcasts to the input.
         reduction: "mean", "sum" or "none".
         pos_weight: multiplies the part of the ones; broadcasts to the input.
+
+    Source:
+        Good, "Rational decisions", 1952: the logarithmic score.
 
     Example:
         >>> import minigrad as mg
@@ -129,7 +138,7 @@ class MultiMarginLoss(Loss):
         if p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: p must be 1 or 2, got {p}")
         super().__init__(reduction)
-        self.p, self.margin = p, margin
+        self.p, self.margin = p, number("MultiMarginLoss", "margin", margin)
         self._keep(weight=weight)
 
     def forward(self, input: Any, target: Any) -> Any:
@@ -143,6 +152,9 @@ class MultiLabelMarginLoss(Loss):
 
     Args:
         reduction: "mean", "sum" or "none".
+
+    Source:
+        Elisseeff and Weston, "A kernel method for multi-labelled classification", 2001, for the pairs; summed as in PyTorch.
 
     Example:
         >>> import minigrad as mg
@@ -162,6 +174,9 @@ class SoftMarginLoss(Loss):
 
     Args:
         reduction: "mean", "sum" or "none".
+
+    Source:
+        Cox, "The regression analysis of binary sequences", 1958: the logistic loss, for labels -1 and 1.
 
     Example:
         >>> import minigrad as mg
@@ -219,7 +234,7 @@ class FocalLoss(Loss):
     """
 
     def __init__(self, alpha: Any = None, gamma: float = 2.0, ignore_index: int = -100, reduction: str = "mean"):
-        check_not_negative("FocalLoss", gamma=gamma)
+        gamma = check_not_negative("FocalLoss", gamma=gamma)
         super().__init__(reduction)
         self.gamma, self.ignore_index = gamma, ignore_index
         if isinstance(alpha, (int, float)):
@@ -252,7 +267,7 @@ class DiceLoss(Loss):
     """
 
     def __init__(self, smooth: float = 1.0, reduction: str = "mean"):
-        check_not_negative("DiceLoss", smooth=smooth)
+        smooth = check_not_negative("DiceLoss", smooth=smooth)
         super().__init__(reduction)
         self.smooth = smooth
 

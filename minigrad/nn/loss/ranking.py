@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ...autograd.arguments import number
 from .. import functional as F
 from ..distance import PairwiseDistance
 from ..functional.targets import check_positive
@@ -18,6 +19,9 @@ class MarginRankingLoss(Loss):
         margin: by how much one is to be larger.
         reduction: "mean", "sum" or "none".
 
+    Source:
+        Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression", 2000.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -27,7 +31,7 @@ class MarginRankingLoss(Loss):
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean"):
         super().__init__(reduction)
-        self.margin = margin
+        self.margin = number("MarginRankingLoss", "margin", margin)
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
         return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
@@ -42,6 +46,9 @@ class HingeEmbeddingLoss(Loss):
         margin: how far apart what is not alike has to be.
         reduction: "mean", "sum" or "none".
 
+    Source:
+        Collobert, Kavukcuoglu and Farabet, "Torch7", 2011: a criterion of that library, kept by PyTorch.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -51,7 +58,7 @@ class HingeEmbeddingLoss(Loss):
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
-        self.margin = margin
+        self.margin = number("HingeEmbeddingLoss", "margin", margin)
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.hinge_embedding_loss(input, target, self.margin, self.reduction)
@@ -66,6 +73,9 @@ class CosineEmbeddingLoss(Loss):
         margin: the cosine below which what is not alike costs nothing, in [-1, 1].
         reduction: "mean", "sum" or "none".
 
+    Source:
+        Collobert, Kavukcuoglu and Farabet, "Torch7", 2011: a criterion of that library, kept by PyTorch.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -74,6 +84,7 @@ class CosineEmbeddingLoss(Loss):
     """
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean"):
+        margin = number("CosineEmbeddingLoss", "margin", margin)
         if not -1 <= margin <= 1:
             raise ValueError(f"CosineEmbeddingLoss: margin must be in [-1, 1], got {margin}")
         super().__init__(reduction)
@@ -102,7 +113,7 @@ class ContrastiveLoss(Loss):
     """
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean"):
-        check_positive("ContrastiveLoss", margin=margin)
+        margin = check_positive("ContrastiveLoss", margin=margin)
         super().__init__(reduction)
         self.margin = margin
 
@@ -132,9 +143,10 @@ class TripletMarginLoss(Loss):
     """
 
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"):
-        check_positive("TripletMarginLoss", margin=margin)
+        margin = check_positive("TripletMarginLoss", margin=margin)
         super().__init__(reduction)
-        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+        self.p, self.eps = number("TripletMarginLoss", "p", p), number("TripletMarginLoss", "eps", eps)
+        self.margin, self.swap = margin, swap
 
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
         return F.triplet_margin_loss(anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction)
@@ -150,6 +162,10 @@ class TripletMarginWithDistanceLoss(Loss):
         margin: by how much the positive is to be closer; above 0.
         swap: take d(positive, negative) where it is the smaller distance of the negative.
         reduction: "mean", "sum" or "none".
+
+    Source:
+        Balntas et al., "Learning local feature descriptors with triplets and shallow convolutional neural networks", 2016, for any
+        distance.
 
     Example:
         >>> import minigrad as mg
@@ -167,7 +183,7 @@ class TripletMarginWithDistanceLoss(Loss):
         swap: bool = False,
         reduction: str = "mean",
     ):
-        check_positive("TripletMarginWithDistanceLoss", margin=margin)
+        margin = check_positive("TripletMarginWithDistanceLoss", margin=margin)
         super().__init__(reduction)
         self.distance_function = PairwiseDistance() if distance_function is None else distance_function
         self.margin, self.swap = margin, swap

@@ -64,7 +64,7 @@ class HuberLoss(Loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
-        check_positive("HuberLoss", delta=delta)
+        delta = check_positive("HuberLoss", delta=delta)
         super().__init__(reduction)
         self.delta = delta
 
@@ -91,7 +91,7 @@ class SmoothL1Loss(Loss):
     """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0):
-        check_not_negative("SmoothL1Loss", beta=beta)
+        beta = check_not_negative("SmoothL1Loss", beta=beta)
         super().__init__(reduction)
         self.beta = beta
 
@@ -157,6 +157,9 @@ class PoissonNLLLoss(Loss):
         eps: keeps the logarithm of a rate of 0 finite.
         reduction: "mean", "sum" or "none".
 
+    Source:
+        Nelder and Wedderburn, "Generalized linear models", 1972.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -165,7 +168,7 @@ class PoissonNLLLoss(Loss):
     """
 
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"):
-        check_positive("PoissonNLLLoss", eps=eps)
+        eps = check_positive("PoissonNLLLoss", eps=eps)
         super().__init__(reduction)
         self.log_input, self.full, self.eps = log_input, full, eps
 
@@ -193,7 +196,7 @@ class GaussianNLLLoss(Loss):
     """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
-        check_positive("GaussianNLLLoss", eps=eps)
+        eps = check_positive("GaussianNLLLoss", eps=eps)
         super().__init__(reduction)
         self.full, self.eps = full, eps
 

@@ -1,5 +1,6 @@
 """Pooling to a given size, down to one number for each channel."""
 
+from math import prod
 from typing import Any
 
 from ...errors import ShapeError
@@ -53,6 +54,9 @@ class AdaptiveAvgPool2d(_Adaptive):
 
     Raises:
         ShapeError: a size below 1.
+
+    Source:
+        He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
 
     Example:
         >>> import minigrad as mg
@@ -110,6 +114,9 @@ class AdaptiveMaxPool2d(_AdaptiveMax):
         output_size: an integer or one per axis; None: as the input.
         return_indices: give the places of the maxima too.
 
+    Source:
+        He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -146,6 +153,8 @@ class _Global(Module):
             raise ShapeError(
                 f"{type(self).__name__}: x has shape {tuple(x.shape)}, expected {self.n + 2} axes, or {self.n + 1} without batch"
             )
+        if not prod(x.shape[-self.n :]):
+            raise ShapeError(f"{type(self).__name__}: x has shape {tuple(x.shape)}, nothing to pool")
         return tuple(range(-self.n, 0))
 
     def extra_repr(self) -> str:
@@ -233,6 +242,9 @@ class GlobalMaxPool2d(_GlobalMax):
         keepdims: keep axes of length 1 for height and width.
 
     Gradient: equals share it, unlike in the windows of MaxPool2d.
+
+    Source:
+        Oquab et al., "Is object localization for free?", 2015.
 
     Example:
         >>> import minigrad as mg

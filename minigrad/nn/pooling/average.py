@@ -75,6 +75,9 @@ class AvgPool2d(_AvgPool):
     Raises:
         ShapeError: a setting that is too small, when the layer is made; no window that fits, when it is called.
 
+    Source:
+        LeCun et al., "Gradient-based learning applied to document recognition", 1998 (there called subsampling).
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn
@@ -142,6 +145,9 @@ class LPPool2d(_LPPool):
         ceil_mode: let windows begin that do not fit to their end.
 
     Gradient: 0 in windows whose sum is 0.
+
+    Source:
+        Sermanet, Chintala and LeCun, "Convolutional neural networks applied to house numbers digit classification", 2012.
 
     Example:
         >>> import minigrad as mg

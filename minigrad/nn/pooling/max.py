@@ -74,6 +74,9 @@ class MaxPool2d(_MaxPool):
 
     Gradient: to the largest number of the window; of equals to the first.
 
+    Source:
+        Riesenhuber and Poggio, "Hierarchical models of object recognition in cortex", 1999.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import nn

@@ -7,8 +7,8 @@ from ...errors import DTypeError
 from ...ops.recurrent import GRU, LSTM, RNN
 from .. import init
 from ..module import Module
-from ..parameter import blank
-from .network import checked_input, checked_size, checked_state
+from ..parameter import blank, size
+from .network import checked_input, checked_state
 
 
 class _Cell(Module):
@@ -20,7 +20,7 @@ class _Cell(Module):
     def _build(self, input_size: int, hidden_size: int, bias: bool, place: tuple) -> None:
         Module.__init__(self)
         who = type(self).__name__
-        self.input_size, self.hidden_size = checked_size(who, "input_size", input_size), checked_size(who, "hidden_size", hidden_size)
+        self.input_size, self.hidden_size = size(who, "input_size", input_size, 1), size(who, "hidden_size", hidden_size, 1)
         self.bias, wide = bias, self.gates * hidden_size
         self.weight_ih, self.weight_hh = blank((wide, input_size), *place), blank((wide, hidden_size), *place)
         self.register_parameter("bias_ih", blank((wide,), *place) if bias else None)

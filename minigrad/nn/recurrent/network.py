@@ -14,20 +14,11 @@ from ...ops.losses import given
 from ...ops.recurrent import take_rows
 from .. import init
 from ..module import Module
-from ..parameter import blank
+from ..parameter import blank, size
 from ..utils.rnn import PackedSequence, checked_lengths, host, pack_padded_sequence, pad_packed_sequence
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 """What the names of parameters begin with."""
-
-
-def checked_size(who: str, what: str, n: Any) -> int:
-    """A length of at least 1; DTypeError or ValueError otherwise."""
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise DTypeError(f"{who}: {what} must be an integer, got {n!r}")
-    if n < 1:
-        raise ValueError(f"{who}: {what} must be at least 1, got {n}")
-    return int(n)
 
 
 def checked_input(who: str, x: Any, features: int, axes: tuple[int, ...], expected: str) -> Any:
@@ -70,13 +61,13 @@ class Network(Module):
     ) -> None:
         Module.__init__(self)
         who = type(self).__name__
-        self.input_size, self.hidden_size = checked_size(who, "input_size", input_size), checked_size(who, "hidden_size", hidden_size)
-        self.num_layers = checked_size(who, "num_layers", num_layers)
-        self.proj_size = checked_size(who, "proj_size", proj_size) if proj_size else 0
+        self.input_size, self.hidden_size = size(who, "input_size", input_size, 1), size(who, "hidden_size", hidden_size, 1)
+        self.num_layers = size(who, "num_layers", num_layers, 1)
+        self.proj_size = size(who, "proj_size", proj_size) if proj_size else 0
         if self.proj_size >= self.hidden_size:
             raise ValueError(f"{who}: proj_size must be smaller than hidden_size={hidden_size}, got {proj_size}")
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        self.dropout = check_probability(who, dropout)
+        self.dropout = check_probability(who, dropout, "dropout")
         if dropout and num_layers == 1:
             warnings.warn(f"{who}: dropout={dropout} acts between layers, and num_layers=1 has no place for it", UserWarning, stacklevel=3)
         width, wide = self.proj_size or self.hidden_size, self.gates * self.hidden_size

@@ -13,6 +13,8 @@ class Zoneout(Module):
     In training h' = d h + (1 - d) cell(x, h) with d drawn anew for every entry and step, in evaluation with its mean,
     h' = p h + (1 - p) cell(x, h). Called as the cell is: ``h = zoned(x, h)``, ``h, c = zoned(x, (h, c))``.
 
+    Shapes: as of the cell.
+
     Args:
         cell: an RNNCell, LSTMCell or GRUCell, or any module that is called so and returns a state or a tuple of states.
         p: the probability that an entry stays; for a cell with two states, that of the first, h.
@@ -41,7 +43,7 @@ class Zoneout(Module):
         super().__init__()
         self.cell = cell
         self.p = check_probability("Zoneout", p)
-        self.p_cell = self.p if p_cell is None else check_probability("Zoneout", p_cell)
+        self.p_cell = self.p if p_cell is None else check_probability("Zoneout", p_cell, "p_cell")
 
     def forward(self, x: Any, hx: Any = None) -> Any:
         new = self.cell(x, hx)

@@ -41,6 +41,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
 
     Raises:
         NonFiniteGradientError: the norm is not finite, and that is an error.
+        ValueError: norm_type is not positive.
 
     Example:
         >>> import minigrad as mg
@@ -48,12 +49,13 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
         >>> get_total_norm([mg.tensor([3.0]), mg.tensor([4.0])]).item()
         5.0
     """
-    return wrap(_total([tensors.data] if isinstance(tensors, Tensor) else [t.data for t in tensors], norm_type, error_if_nonfinite), None)
+    arrays = [tensors.data] if isinstance(tensors, Tensor) else [t.data for t in tensors]
+    return wrap(_total("get_total_norm", arrays, norm_type, error_if_nonfinite), None)
 
 
-def _total(arrays: list[Any], norm_type: float, error_if_nonfinite: bool) -> Any:
+def _total(who: str, arrays: list[Any], norm_type: float, error_if_nonfinite: bool) -> Any:
     if not norm_type > 0:
-        raise ValueError(f"clip_grad_norm_: norm_type must be positive, got {norm_type}")
+        raise ValueError(f"{who}: norm_type must be positive, got {norm_type}")
     if not arrays:
         return np.zeros((), "float32")
     xp = namespace(type(arrays[0]))
@@ -61,7 +63,7 @@ def _total(arrays: list[Any], norm_type: float, error_if_nonfinite: bool) -> Any
     total = xp.asarray(total)
     if error_if_nonfinite and not bool(xp.isfinite(total)):
         raise NonFiniteGradientError(
-            f"clip_grad_norm_: the total norm of the gradients is {float(total)}, so they cannot be clipped; "
+            f"{who}: the total norm of the gradients is {float(total)}, so they cannot be clipped; "
             "minigrad.autograd.detect_anomaly() finds the operation that made it"
         )
     return total
@@ -90,6 +92,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
 
     Raises:
         NonFiniteGradientError: see there; no gradient was changed.
+        ValueError: max_norm is negative or NaN, or norm_type is not positive.
 
     Source:
         Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013, algorithm 1.
@@ -105,7 +108,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be a number >= 0, got {max_norm}")
     arrays = _gradients(parameters)
-    total = _total(arrays, norm_type, error_if_nonfinite)
+    total = _total("clip_grad_norm_", arrays, norm_type, error_if_nonfinite)
     if arrays:
         xp = namespace(type(arrays[0]))
         factor = xp.minimum(max_norm / (total + 1e-6), 1)
@@ -117,6 +120,9 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     """Cut every entry of every gradient off at ``clip_value`` and ``-clip_value``, in place.
+
+    Source:
+        Mikolov, "Statistical language models based on neural networks", 2012 (thesis).
 
     Example:
         >>> import minigrad as mg

@@ -50,6 +50,20 @@ class ParametrizationList(ModuleList):
         modules: the parametrizations, the first to be applied first.
         original: the tensor as it is before.
         unsafe: whether they may change shape and dtype, and are not tried out.
+
+    Example:
+        >>> from minigrad import nn
+        >>> from minigrad.nn.utils import parametrize
+        >>> class Positive(nn.Module):
+        ...     def forward(self, w):
+        ...         return w.exp()
+        >>> layer = parametrize.register_parametrization(nn.Linear(2, 1), "weight", Positive())
+        >>> layer.parametrizations.weight
+        ParametrizationList(
+          (0): Positive()
+        )
+        >>> layer.parametrizations.weight.original.shape
+        (1, 2)
     """
 
     def __init__(self, modules: Any, original: Tensor, unsafe: bool = False):

@@ -30,6 +30,10 @@ def diagonal(x: Any, offset: int = 0) -> Any:
     """Diagonals of matrices, above (offset > 0) or below the main one.
 
     Shapes: x (..., m, n); y (..., k).
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.diagonal(mg.tensor([[1.0, 2.0], [3.0, 4.0]]), offset=1)
+        Tensor([2.], shape (1,), float32, cpu)
     """
     return _diagonal(x, offset, -2, -1)
 

@@ -87,7 +87,14 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
 
 
 class QRResult(NamedTuple):
-    """Orthogonal and upper triangular factor."""
+    """Orthogonal and upper triangular factor.
+
+    Example:
+        >>> import minigrad as mg
+        >>> q, r = mg.linalg.qr(mg.eye(2))
+        >>> q.shape, r.shape
+        ((2, 2), (2, 2))
+    """
 
     Q: Any
     R: Any
@@ -139,7 +146,13 @@ def qr(x: Any, *, mode: str = "reduced") -> QRResult:
 
 # -- singular values --------------------------------------------------------------------------------------------------
 class SVDResult(NamedTuple):
-    """Left singular vectors (columns), singular values (falling), right singular vectors (rows)."""
+    """Left singular vectors (columns), singular values (falling), right singular vectors (rows).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.svd(mg.tensor([[2.0, 0.0], [0.0, 3.0]])).S
+        Tensor([3., 2.], shape (2,), float32, cpu)
+    """
 
     U: Any
     S: Any
@@ -204,13 +217,23 @@ def svdvals(x: Any) -> Any:
 
     Shapes: x (..., m, n); y (..., min(m, n)).
     Gradient: ``(U * g) @ Vh``.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.svdvals(mg.tensor([[2.0, 0.0], [0.0, -3.0]]))
+        Tensor([3., 2.], shape (2,), float32, cpu)
     """
     return svd(x).S
 
 
 # -- eigenvalues ------------------------------------------------------------------------------------------------------
 class EighResult(NamedTuple):
-    """Eigenvalues (rising) and eigenvectors (columns)."""
+    """Eigenvalues (rising) and eigenvectors (columns).
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.eigh(mg.tensor([[3.0, 0.0], [0.0, 2.0]])).eigenvalues
+        Tensor([2., 3.], shape (2,), float32, cpu)
+    """
 
     eigenvalues: Any
     eigenvectors: Any
@@ -252,6 +275,10 @@ def eigvalsh(x: Any, UPLO: str = "L") -> Any:
 
     Shapes: x (..., n, n); y (..., n).
     Gradient: ``(v * g) @ v.mT``, v the eigenvectors.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.eigvalsh(mg.tensor([[3.0, 0.0], [0.0, 2.0]]))
+        Tensor([2., 3.], shape (2,), float32, cpu)
     """
     return eigh(x, UPLO).eigenvalues
 
@@ -315,7 +342,14 @@ def _rank(x: Any, s: Any, rtol: Any) -> Any:
 
 
 class LstsqResult(NamedTuple):
-    """Solution, sums of squared residuals, rank, singular values."""
+    """Solution, sums of squared residuals, rank, singular values.
+
+    Example:
+        >>> import minigrad as mg
+        >>> fit = mg.linalg.lstsq(mg.tensor([[1.0], [1.0]]), mg.tensor([[1.0], [3.0]]))
+        >>> round(fit.x.item(), 4), round(fit.residuals.item(), 4)
+        (2.0, 2.0)
+    """
 
     x: Any
     residuals: Any

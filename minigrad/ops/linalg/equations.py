@@ -205,7 +205,13 @@ def det(x: Any) -> Any:
 
 
 class SlogdetResult(NamedTuple):
-    """Sign and logarithm of a determinant."""
+    """Sign and logarithm of a determinant.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.linalg.slogdet(mg.tensor([[-1.0, 0.0], [0.0, 1.0]])).sign.item()
+        -1.0
+    """
 
     sign: Any
     logabsdet: Any

@@ -9,6 +9,7 @@ from ...autograd.fused import fused
 from ...backend import working_dtype
 from ...errors import ShapeError
 from ..shape import reshape
+from ..windows import lengths
 from .moments import composed, fitting, floating, kernel, positive, slopes
 
 LAYER_NORM = fused(kernel, slopes, composed, inputs=3, name="layer_norm")
@@ -20,12 +21,13 @@ def lengths_of(who: str, normalized_shape: Any) -> tuple[int, ...]:
     """The lengths of the last axes, given as a tuple or as one integer.
 
     Raises:
+        DTypeError: one is no integer.
         ShapeError: there are none, or one is not positive.
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-    if not shape or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+    many = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not many:
         raise ShapeError(f"{who}: normalized_shape must be one or more positive integers, got {normalized_shape!r}")
-    return tuple([int(n) for n in shape])
+    return lengths(who, "normalized_shape", many, len(many), 1)
 
 
 def _over_last(who: str, op: Any, x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: Any) -> Any:

@@ -3,6 +3,7 @@
 from math import prod
 from typing import Any
 
+from ...autograd.arguments import number
 from ...autograd.conform import cast
 from ...backend import working_dtype
 from ...errors import DTypeError, ShapeError
@@ -172,8 +173,10 @@ def positive(who: str, eps: Any) -> float:
     """eps as a Python number, which takes the dtype of what it is added to.
 
     Raises:
+        DTypeError: it is no number.
         ValueError: it is negative or NaN.
     """
+    eps = number(who, "eps", eps)
     if not eps >= 0:
         raise ValueError(f"{who}: eps must not be negative, got {eps}")
     return float(eps)

@@ -101,6 +101,7 @@ def adaptive_avg_pool2d(x: Any, output_size: Any) -> Any:
     Raises:
         ShapeError: a size below 1, or an input without elements.
     Gradient: g / (elements of the window) to each of them.
+    Source: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.adaptive_avg_pool2d(mg.tensor([[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]]), 1)
@@ -123,6 +124,7 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
 def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The largest numbers of ``output_size`` equal parts of a signal. See ``adaptive_max_pool2d``.
 
+    Shapes: x (N, C, L) or (C, L); result (N, C, output_size).
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.adaptive_max_pool1d(mg.tensor([[1.0, 3.0, 5.0]]), 2).tolist()
@@ -140,6 +142,7 @@ def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) 
         output_size: an integer or one per axis; None: as the input.
         return_indices: return also where they are in the flattened (H, W).
     Gradient: to the largest number of the window; of equals to the first.
+    Source: He et al., "Spatial pyramid pooling in deep convolutional networks for visual recognition", 2014.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.adaptive_max_pool2d(mg.tensor([[[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]]), (2, 1))
@@ -152,6 +155,7 @@ def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) 
 def adaptive_max_pool3d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """The largest numbers of equal parts of a volume. See ``adaptive_max_pool2d``.
 
+    Shapes: x (N, C, D, H, W) or (C, D, H, W); result (N, C, *output_size).
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.adaptive_max_pool3d(mg.ones((1, 4, 5, 6)), 2).shape

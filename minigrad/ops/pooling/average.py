@@ -127,6 +127,7 @@ def avg_pool2d(
         ShapeError: no window fits, or a number is out of range.
     Gradient: g / (elements of the window) to each of them.
     Numerics: float16 is summed in float32.
+    Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998 (there called subsampling).
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.avg_pool2d(mg.tensor([[[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 0.0, 7.0]]]), 2)
@@ -190,6 +191,7 @@ def lp_pool2d(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ce
         stride: the step from window to window; default: ``kernel_size``.
         ceil_mode: keep a last window that hangs over the end; its sum is scaled up to that of a whole window, as in PyTorch.
     Gradient: 0 in windows whose sum is 0.
+    Source: Sermanet, Chintala and LeCun, "Convolutional neural networks applied to house numbers digit classification", 2012.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.lp_pool2d(mg.tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, 2)

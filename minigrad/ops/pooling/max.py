@@ -179,6 +179,7 @@ def max_pool2d(
         ShapeError: no window fits, or a number is out of range.
         DTypeError: a size that is not an integer, or complex input.
     Gradient: to the largest number of the window; of equals to the first (unlike ``max``, which shares). NaN counts as the largest.
+    Source: Riesenhuber and Poggio, "Hierarchical models of object recognition in cortex", 1999.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.max_pool2d(mg.tensor([[[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 0.0, 6.0]]]), 2)

@@ -190,7 +190,15 @@ def _located(name: str, kind: str, loc: Any, scale: Any, size: Any, dtype: Any, 
 
 
 def laplace(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, dtype: Any = None, device: Any = None, generator: Any = None) -> Tensor:
-    """Numbers from the Laplace distribution, whose density falls like ``exp(-|x - loc| / scale)``; as ``normal``."""
+    """Numbers from the Laplace distribution, whose density falls like ``exp(-|x - loc| / scale)``; as ``normal``.
+
+    Example:
+        >>> import minigrad as mg
+        >>> _ = mg.manual_seed(0)
+        >>> x = mg.random.laplace(0.0, 2.0, (10_000,))
+        >>> abs(x.abs().mean().item() - 2.0) < 0.1  # the mean of |x - loc| is the scale
+        True
+    """
     return _located("laplace", "laplace", loc, scale, size, dtype, device, generator)
 
 
@@ -198,6 +206,13 @@ def gumbel(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, dtype: Any = N
     """Numbers from the Gumbel distribution of largest values; as ``normal``.
 
     Added to logits, they make the argmax a draw from the softmax of these.
+    Example:
+        >>> import minigrad as mg
+        >>> _ = mg.manual_seed(0)
+        >>> logits = mg.log(mg.tensor([0.9, 0.1]))
+        >>> draws = (logits + mg.random.gumbel(0.0, 1.0, (1000, 2))).argmax(1)
+        >>> 860 < (draws == 0).sum().item() < 940
+        True
     """
     return _located("gumbel", "gumbel", loc, scale, size, dtype, device, generator)
 
@@ -208,12 +223,22 @@ def exponential(scale: Any = 1.0, size: Any = None, *, dtype: Any = None, device
     Raises:
         ValueError: a scale that is negative or NaN.
     Gradient: y = scale e with e fixed: e to scale.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.random.exponential(mg.tensor([1.0, 5.0])).shape
+        (2,)
     """
     return _located("exponential", "exponential", 0.0, scale, size, dtype, device, generator)
 
 
 def standard_normal(size: Any = None, *, dtype: Any = None, device: Any = None, generator: Any = None) -> Tensor:
-    """Numbers from the normal distribution of mean 0 and standard deviation 1."""
+    """Numbers from the normal distribution of mean 0 and standard deviation 1.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.random.standard_normal((2, 3)).shape
+        (2, 3)
+    """
     return normal(size=size, dtype=dtype, device=device, generator=generator)
 
 
@@ -233,7 +258,13 @@ def randn(*shape: Any, dtype: Any = None, device: Any = None, generator: Any = N
 
 
 def rand(*shape: Any, dtype: Any = None, device: Any = None, generator: Any = None) -> Tensor:
-    """Numbers from [0, 1) of a shape given as arguments or as one tuple."""
+    """Numbers from [0, 1) of a shape given as arguments or as one tuple.
+
+    Example:
+        >>> import minigrad as mg
+        >>> mg.random.rand(2, 3).shape
+        (2, 3)
+    """
     return uniform(size=_counted("rand", shape), dtype=dtype, device=device, generator=generator)
 
 

@@ -48,6 +48,10 @@ def bernoulli(p: Any = 0.5, size: Any = None, *, dtype: Any = None, device: Any 
     Raises:
         ValueError: p outside [0, 1], or NaN.
     Gradient: none; the result is a constant.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.random.bernoulli(mg.tensor([0.0, 1.0])).tolist()
+        [0.0, 1.0]
     """
     p = parameter(p)
     require("bernoulli", "p", p, lambda v: (v >= 0) & (v <= 1), "between 0 and 1")
@@ -63,6 +67,11 @@ def dropout_mask(p: float, size: Any, *, dtype: Any = None, device: Any = None, 
     Raises:
         ValueError: p outside [0, 1], or NaN.
     Source: Srivastava et al., "Dropout", 2014; scaled in training (inverted) instead of in use.
+    Example:
+        >>> import minigrad as mg
+        >>> _ = mg.manual_seed(0)
+        >>> sorted(set(mg.random.dropout_mask(0.5, (100,)).tolist()))
+        [0.0, 2.0]
     """
     require("dropout", "p", p, lambda v: (v >= 0) & (v <= 1), "between 0 and 1")
     mask = bernoulli(1.0 - p, size, dtype=dtype, device=device, generator=generator)
@@ -158,7 +167,16 @@ def permutation(x: Any, *, device: Any = None, generator: Any = None) -> Any:
 
 
 def shuffle(x: Tensor, *, generator: Any = None) -> None:
-    """Put the first axis of a Tensor in random order, in place."""
+    """Put the first axis of a Tensor in random order, in place.
+
+    Example:
+        >>> import minigrad as mg
+        >>> _ = mg.manual_seed(0)
+        >>> x = mg.arange(4)
+        >>> mg.random.shuffle(x)
+        >>> sorted(x.tolist())
+        [0, 1, 2, 3]
+    """
     if not isinstance(x, Tensor):
         raise DTypeError(f"shuffle: expected a Tensor, got {type(x).__name__}; use permutation() for a copy")
     check_writable(x, "shuffle")
@@ -180,6 +198,10 @@ def choice(
     Raises:
         ValueError: more elements than there are, without replacement; negative or NaN weights.
     Gradient: to the elements drawn.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.random.choice(mg.tensor([10.0, 20.0]), (3,), p=[0.0, 1.0])
+        Tensor([20., 20., 20.], shape (3,), float32, cpu)
     """
     rng = stream("choice", generator)
     whole = hasattr(a, "__index__") and not getattr(a, "ndim", 0) and not isinstance(a, bool)

@@ -77,6 +77,10 @@ i1: Any = unary(
 
     Gradient: (I_0(x) + I_2(x))/2 g, which is 1/2 g at 0; every order is right there.
     Numerics, Source: as i0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.special.i1(mg.tensor([0.0, 1.0])), 4)
+        Tensor([0.    , 0.5652], shape (2,), float32, cpu)
     """,
     lambda g, x: g * (0.5 * (i0(x) + x * x * ratio(2, x))),
     computed(lambda xp, x: xp.copysign(_plain(xp, x, 1, over=False), x)),
@@ -86,6 +90,10 @@ i0e = unary(
     """exp(-abs(x)) i0(x), which does not overflow.
 
     Gradient: (i1e(x) - sign(x) i0e(x)) g; 0 at the kink x = 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.special.i0e(mg.tensor([0.0, 1.0])), 4)
+        Tensor([1.    , 0.4658], shape (2,), float32, cpu)
     """,
     lambda g, y, x: g * (i1e(x) - sign(x) * y),
     computed(lambda xp, x: _scaled(xp, x, 0)),
@@ -95,6 +103,10 @@ i1e: Any = unary(
     """exp(-abs(x)) i1(x), which does not overflow.
 
     Gradient: exp(-abs(x)) (I_0(x) + I_2(x))/2 g - sign(x) y g; 1/2 g at 0.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.special.i1e(mg.tensor([0.0, 1.0])), 4)
+        Tensor([0.    , 0.2079], shape (2,), float32, cpu)
     """,
     lambda g, y, x: g * (0.5 * (i0e(x) + x * x * ratio_e(2, x)) - sign(x) * y),
     computed(lambda xp, x: xp.copysign(_scaled(xp, x, 1, over=False), x)),

@@ -84,6 +84,10 @@ xlog1py: Any = binary(
     """x log(1 + y), exact for small y, and 0 where x is 0, whatever y (unless NaN).
 
     Gradient: log1p(y) g to x, and 0 where x = 0 and y <= -1; x/(1 + y) g to y, and 0 where x = 0 and y = -1.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.special.xlog1py(mg.tensor([0.0, 1.0]), mg.tensor([-1.0, 1e-8]))
+        Tensor([0.e+00, 1.e-08], shape (2,), float32, cpu)
     """,
     lambda g, a, b: xlog1py(masked(g, (a != 0) | (b > -1)), b),
     lambda g, a, b: g * (a / (b + 1.0 + ((a == 0) & (b == -1)))),
@@ -121,6 +125,10 @@ kl_div = binary(
     """x log(x/y) - x + y, a term of the Kullback-Leibler divergence that is never negative; at the edges as rel_entr.
 
     Gradient: log(x/y) g to x; (1 - x/y) g to y.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.special.kl_div(mg.tensor([1.0, 0.0]), mg.tensor([1.0, 2.0]))
+        Tensor([0., 2.], shape (2,), float32, cpu)
     """,
     lambda g, a, b: g * log(a / b),
     lambda g, a, b: g * (1.0 - a / (b + ((a == 0) & (b == 0)))),
@@ -132,6 +140,10 @@ log1mexp = unary(
 
     Gradient: g/(exp(x) - 1); inf at 0.
     Source: M. Maechler, Accurately Computing log(1 - exp(-abs(a))), 2012: by expm1 below log 2, by log1p above.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.round(mg.special.log1mexp(mg.tensor([0.5, 5.0])), 4)
+        Tensor([-0.9328, -0.0068], shape (2,), float32, cpu)
     """,
     lambda g, x: g / expm1(x),
     computed(_log1mexp, single=True),

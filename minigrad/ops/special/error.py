@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from ...autograd.forms import unary
+from ...autograd.op import compiled
 from ..exponential import exp
 from .kernels import computed, horner
 
@@ -146,6 +147,7 @@ erf = unary(
     lambda g, x: g * (TWO_BY_ROOT_PI * exp(-(x * x))),
     computed(_erf, single=True),
 )
+compiled("elementwise", erf)
 erfc = unary(
     "erfc",
     """The complementary error function 1 - erf(x), with full relative precision where it is small: 8e-300 at 26.
@@ -169,6 +171,10 @@ erfcx = unary(
     Numerics: inf below -26.6 (float32: -9.3).
     Source: a polynomial in (x - 3)/(x + 3) for (1 + 2x) erfcx(x) on all of x >= 0, as M. M. Shepherd and J. G. Laframboise,
         Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < oo, 1981.
+    Example:
+        >>> import minigrad as mg
+        >>> round(mg.special.erfcx(mg.tensor(20.0)).item(), 4)  # where erfc itself is 0
+        0.0282
     """,
     lambda g, y, x: g * (2.0 * (x * y) - TWO_BY_ROOT_PI),
     computed(_erfcx, single=True),
@@ -206,6 +212,10 @@ log_ndtr = unary(
     """log(ndtr(x)), finite and exact where ndtr underflows: -804.608 at -40.
 
     Gradient: density over distribution, g sqrt(2/pi) / erfcx(-x/sqrt(2)); near -x far below 0, 0 far above.
+    Example:
+        >>> import minigrad as mg
+        >>> round(mg.special.log_ndtr(mg.tensor(-40.0)).item(), 3)
+        -804.608
     """,
     lambda g, x: g * (TWO_BY_ROOT_PI * ROOT_HALF) / erfcx(x * -ROOT_HALF),
     computed(_log_ndtr, single=True),

@@ -210,6 +210,10 @@ digamma: Any = unary(
     Gradient: polygamma(1, x) g.
     Numerics: -inf at 0 (inf at -0.0), NaN at -1, -2, ...; relative precision at its root 1.4616... too.
     Source: Abramowitz and Stegun, 1964, 6.3.5, 6.3.7, 6.3.18; a rational function with the root taken out on [1, 2].
+    Example:
+        >>> import minigrad as mg
+        >>> round(mg.special.digamma(mg.tensor(1.0)).item(), 4)
+        -0.5772
     """,
     lambda g, x: g * polygamma(1, x),
     computed(_digamma),
@@ -282,6 +286,10 @@ betaln = binary(
 
     Gradient: (digamma(a) - digamma(a + b)) g to a, likewise b.
     Source: A. R. DiDonato and A. H. Morris, Algorithm 708, 1992, for the arrangement of the terms.
+    Example:
+        >>> import minigrad as mg
+        >>> round(mg.special.betaln(mg.tensor(2.0), mg.tensor(3.0)).item(), 4)  # log(1/12)
+        -2.4849
     """,
     lambda g, a, b: g * (digamma(a) - digamma(a + b)),
     lambda g, a, b: g * (digamma(b) - digamma(a + b)),
@@ -312,6 +320,10 @@ def multigammaln(a: Any, p: int) -> Any:
         IndexRangeError: p is less than 1.
 
     Source: p (p - 1)/4 log(pi) + the sum of gammaln(a - j/2) over j < p.
+    Example:
+        >>> import minigrad as mg
+        >>> mg.special.multigammaln(mg.tensor(3.0), 1).item() == mg.special.gammaln(mg.tensor(3.0)).item()
+        True
     """
     p = whole("multigammaln", "p", p)
     if p < 1:

@@ -117,6 +117,10 @@ gammaincc = binary(
 
     Gradient: -x**(a - 1) exp(-x)/gamma(a) g to x; to a there is none, and asking for it raises GraphError.
     Numerics, Source: as gammainc.
+    Example:
+        >>> import minigrad as mg
+        >>> round(mg.special.gammaincc(mg.tensor(1.0), mg.tensor(2.0)).item(), 4)  # e**-2
+        0.1353
     """,
     refused("gammaincc", "a"),
     lambda g, a, b: -(g * gamma_density(a, b)),

@@ -148,6 +148,10 @@ class LinearLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """``base (1 - t / total_iters)^power``, then 0.
 
+    Source:
+        Chen et al., "DeepLab: semantic image segmentation with deep convolutional nets, atrous convolution, and fully connected CRFs",
+        2016.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import optim

@@ -20,6 +20,9 @@ class ReduceLROnPlateau:
         min_lr: the smallest rate, one or one per group.
         eps: changes smaller than this are not made.
 
+    Source:
+        He et al., "Deep residual learning for image recognition", 2015, section 3.4, where it was done by hand.
+
     Example:
         >>> import minigrad as mg
         >>> from minigrad import optim

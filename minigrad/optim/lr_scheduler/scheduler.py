@@ -1,5 +1,6 @@
 """LRScheduler: a formula for the learning rate after ``t`` steps. All schedules are closed forms, so any step can be gone to at once."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,17 @@ class LRScheduler:
         return {}
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on by one step, or to the step given, and set the rates."""
+        """Go on by one step, or to the step given, and set the rates.
+
+        Warns (UserWarning): the optimizer has made no step yet, so that its first one skips the schedule's first rate.
+        """
+        if epoch is None and not self.last_epoch and not self.optimizer._stepped:
+            warnings.warn(
+                f"{type(self).__name__}.step: called before the optimizer's first step, which will skip the first rate of the schedule; "
+                "call optimizer.step() first, then the schedule's",
+                UserWarning,
+                stacklevel=2,
+            )
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._set()
 

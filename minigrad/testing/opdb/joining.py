@@ -1,9 +1,9 @@
-"""Rows of ops/joining.py."""
+"""Rows of ops/joining.py, ops/stacking.py and ops/resizing.py."""
 
 import numpy as np
 
+from ... import ops
 from ...errors import DTypeError, IndexRangeError, ShapeError
-from ...ops import joining as ops
 from ..spec import OpSpec, S
 
 X = np.ones((2, 3))
