@@ -46,11 +46,11 @@ def slopes(f, at):
 def fading(f, depth=30, width=100, initial=nn.init.LecunNormal):
     """The norm of the gradient at each layer of a deep net, seen from the last."""
     mg.manual_seed(0)
-    h, seen = mg.random.normal(size=(200, width)).astype("float32").requires_grad_(), []
+    h, seen = mg.random.normal(size=(200, width)).requires_grad_(), []
     for _ in range(depth):
         seen.append(h)
         h = f(nn.Linear(width, width, init=initial())(h))
-    norms = [mg.linalg.norm(g).item() for g in mg.grad((h * mg.random.normal(size=h.shape).astype("float32")).sum(), seen)]
+    norms = [mg.linalg.norm(g).item() for g in mg.grad((h * mg.random.normal(size=h.shape)).sum(), seen)]
     return np.array(norms) / norms[-1]
 
 

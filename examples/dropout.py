@@ -4,8 +4,8 @@
     python dropout.py --data FOLDER --hidden 2048  # the paper's 784-2048-2048-2048-10 on MNIST's IDX files: takes long
 
 A net that is far too large learns a few digits by heart, although a fifth of their labels are wrong: its training loss goes to 0, and its
-test error shows it. Expected (section 6.1.4 and figure 10 of the paper): with dropout the training loss stays higher and the test error
-is lower; the more images there are, the less is left to gain.
+test error shows it. Expected (figure 10 of the paper, about the size of the data set): with dropout the training loss stays higher and
+the test error is lower; the more images there are, the less is left to gain.
 """
 
 import argparse
@@ -33,7 +33,7 @@ pixels = images[0].size
 rng = np.random.default_rng(0)
 lot = rng.random(len(labels)) < args.wrong
 labels = mg.tensor(np.where(lot, rng.integers(10, size=len(labels)), labels.numpy()))
-sizes = [n for n in (100, 200, 400, 800, 1437, 5000, 10000, 60000) if n <= len(images)]
+sizes = [*(n for n in (100, 200, 400, 800, 5000, 20000) if n < len(images)), len(images)]
 
 
 def learn(n, p, seed):
@@ -53,7 +53,7 @@ def learn(n, p, seed):
         opt.step()
     model.eval()  # all units again, unscaled: dropout is "inverted", and scales while training
     with mg.no_grad():
-        loss = F.cross_entropy(model(images[own]), labels[own]).item()
+        loss = F.cross_entropy(model(images[own[:2000]]), labels[own[:2000]]).item()
         return loss, (model(test_images).argmax(axis=1) != test_labels).numpy().mean()
 
 

@@ -37,7 +37,7 @@ SCHEMES = {
 }
 
 mg.manual_seed(0)
-x = mg.random.normal(size=(500, WIDTH)).astype("float32")
+x = mg.random.normal(size=(500, WIDTH))
 
 
 def activations(scheme, kind):

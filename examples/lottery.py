@@ -3,7 +3,7 @@
     python lottery.py --out FOLDER      # and a picture: accuracy over the share of weights that are left
 
 Expected (Frankle and Carbin, "The lottery ticket hypothesis", 2019): train, remove the smallest half of the weights, set those that are
-left back to where they started, and again. Such a net, a winning ticket, learns about as well as the whole, down to a few percent of the
+left back to where they started, and again. Such a net, a winning ticket, learns about as well as the whole, down to a tenth of the
 weights. With the same connections, but started from new random weights, it gets worse much sooner.
 """
 

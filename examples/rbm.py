@@ -32,7 +32,7 @@ class RBM(nn.Module):
 
     def __init__(self, visible, hidden):
         super().__init__()
-        self.weight = nn.Parameter(mg.random.normal(0, 0.05, (hidden, visible)).astype("float32"))
+        self.weight = nn.Parameter(mg.random.normal(0, 0.05, (hidden, visible)))
         self.a, self.b = nn.Parameter(mg.zeros(visible)), nn.Parameter(mg.zeros(hidden))
 
     def free_energy(self, v):

@@ -43,11 +43,16 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = dict.fromkeys(("array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {"load": "io", "save": "io"}
+_later = dict.fromkeys(("array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
+    "load": "io",
+    "save": "io",
+    "show_config": "configuration",
+}
 """What is imported when it is first used: parts, and the names that are a part's."""
 
 if TYPE_CHECKING:
     from . import array_api, data, io, metrics, regularizers, testing, train, viz
+    from .configuration import show_config
     from .io import load, save
 
 __all__ = [
@@ -96,6 +101,7 @@ __all__ = [
     "save",
     "set_default_dtype",
     "set_grad_enabled",
+    "show_config",
     "special",
     "testing",
     "train",

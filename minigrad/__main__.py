@@ -3,14 +3,12 @@
 import argparse
 import importlib.metadata
 import importlib.util
-import platform
 import shutil
 import sys
 from collections.abc import Sequence
 
-import numpy as np
-
 import minigrad as mg
+from minigrad.configuration import configuration
 
 OPTIONAL = {
     "cupy": "arrays on a GPU",
@@ -33,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--epochs", type=_count, help="times through the training set (default: 20 for digits, 1 for mnist)")
     demo.add_argument("--out", default="minigrad-demo", metavar="DIR", help="folder for what comes of it (default: ./%(default)s)")
     demo.add_argument("--seed", type=_count, default=0, help="fixes everything that is drawn at random (default: %(default)s)")
-    commands.add_parser("info", help="versions, devices and optional packages")
+    commands.add_parser("info", help="versions, devices, kernels in C and optional packages")
     return p
 
 
@@ -44,13 +42,8 @@ def _count(text: str) -> int:
 
 
 def info() -> str:
-    """Versions, devices and optional packages, a line each."""
-    lines = [
-        f"minigrad   {mg.__version__}",
-        f"Python     {platform.python_version()} on {platform.system()} {platform.machine()}",
-        f"NumPy      {np.__version__}",
-        "devices    cpu" + (", cuda" if mg.is_available("cuda") else ""),
-    ]
+    """Versions, devices, kernels and optional packages, a line each."""
+    lines = configuration()
     for name, use in OPTIONAL.items():
         lines.append(f"{name:10s} {_version(name) or 'not installed'} ({use})")
     lines.append(f"dot        {shutil.which('dot') or 'not found'} (the program of graphviz)")

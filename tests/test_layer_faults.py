@@ -142,6 +142,44 @@ def test_a_batch_of_nothing_gives_nothing_or_a_clear_error(name, training):
     assert not any(p.grad is not None and np.any(p.grad.numpy()) for p in layer.parameters())
 
 
+# -- arrays of all kinds ----------------------------------------------------------------------------------------------
+def unaligned(a):
+    memory = np.zeros(a.nbytes + 1, "uint8")[1:].view(a.dtype).reshape(a.shape)
+    memory[...] = a
+    return memory
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+TAKEN = {
+    "in Fortran's order": np.asfortranarray,
+    "backwards": lambda a: np.ascontiguousarray(a[::-1])[::-1],
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "unaligned": unaligned,
+    "read-only": read_only,
+    "a list": lambda a: a.tolist(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - {"Lambda", "Identity"}))
+def test_arrays_of_any_layout_and_lists_give_what_a_plain_array_gives(name):
+    make, *shapes = LAYERS[name]
+    arrays = [batch(shape, 2).detach().numpy() for shape in shapes]
+
+    def result(*inputs):
+        mg.manual_seed(0)
+        return [np.asarray(t.detach() if isinstance(t, mg.Tensor) else t) for t in outputs(make()(*inputs)) if t is not None]
+
+    plain = result(*arrays)
+    for kind, taken in TAKEN.items():
+        for a, b in zip(result(*[taken(a) for a in arrays]), plain, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=kind)
+
+
 # -- wrong shapes -----------------------------------------------------------------------------------------------------
 def wrong_shapes(shape):
     """No axis, one, one more than there should be, other lengths of the first axis after the batch and of the last, no length at all."""

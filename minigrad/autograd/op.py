@@ -104,10 +104,15 @@ def named(f: Callable, op: Op) -> Any:
     return f
 
 
+offered: list[Op] = []
+"""Ops of which there are forms in C."""
+
+
 def compiled(family: str, *ops: Any) -> None:
     """Say that a family of kernels in C has forms of these ops or of their gradients; they are functions made by a form, or Ops."""
     for op in ops:
         op = getattr(op, "op", op)
+        offered.append(op)
         op.kernels.family = family
         if hasattr(op, "slopes"):
             op.slopes.family = family

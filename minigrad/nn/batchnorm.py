@@ -7,6 +7,7 @@ from ..autograd.node import stamp
 from ..errors import ShapeError
 from ..ops import normalization as ops
 from ..ops.fused import check_probability
+from ..ops.losses import given
 from ..ops.normalization.moments import positive
 from ..ops.shape import reshape
 from .module import Module
@@ -94,6 +95,7 @@ class BatchNorm(_Running):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, (dtype, device))
 
     def forward(self, x: Any) -> Any:
+        x = given(x)
         self._check(x)
         mean, var = self._statistics()
         own = self.training or mean is None
@@ -188,6 +190,7 @@ class _InstanceNorm(_Running):
         self._build(num_features, eps, momentum, affine, track_running_stats, bias, (dtype, device))
 
     def forward(self, x: Any) -> Any:
+        x = given(x)
         alone = self._check(x) < self.axes[0].count(",") + 1
         mean, var = self._statistics()
         x = reshape(x, (1, *x.shape)) if alone else x

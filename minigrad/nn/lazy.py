@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import ShapeError
+from ..ops.losses import given
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
@@ -32,7 +33,7 @@ class Lazy(Module):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         lazy = [name for name in self.unknown if isinstance(getattr(self, name), Uninitialized)]
-        setattr(self, self.feature, self._seen(args[0] if args else next(iter(kwargs.values()))) if lazy else self._held())
+        setattr(self, self.feature, self._seen(given(args[0] if args else next(iter(kwargs.values())))) if lazy else self._held())
         for name in lazy:
             getattr(self, name).materialize(self._shape())
         self.__class__ = self.becomes  # type: ignore[assignment]

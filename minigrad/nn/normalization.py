@@ -5,6 +5,7 @@ from typing import Any
 from ..autograd.arguments import number
 from ..errors import ShapeError
 from ..ops import normalization as ops
+from ..ops.losses import given
 from ..ops.normalization.layer import lengths_of
 from ..ops.normalization.moments import positive
 from ..ops.windows import lengths
@@ -155,6 +156,7 @@ class GroupNorm(Scaled):
         self._scale((num_channels,), affine, affine and bias, (dtype, device))
 
     def forward(self, x: Any) -> Any:
+        x = given(x)
         shape = tuple(x.shape)
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise ShapeError(f"GroupNorm: expected x of shape (N, C, ...) with C = num_channels = {self.num_channels}, got {shape}")

@@ -6,6 +6,7 @@ What an axis is padded by is given as PyTorch has it: the last axis first, both 
 from typing import Any
 
 from ..errors import ShapeError
+from ..ops.losses import given
 from ..ops.windows import lengths
 from .functional import pad
 from .module import Module
@@ -23,6 +24,7 @@ class _Pad(Module):
         self.padding = lengths(type(self).__name__, "padding", padding, 2 * self.n, -(2**63))
 
     def forward(self, x: Any) -> Any:
+        x = given(x)
         if len(x.shape) < self.n:
             raise ShapeError(f"{type(self).__name__}: x has shape {tuple(x.shape)}, expected at least {self.n} axes")
         return pad(x, self.padding, self.mode, self.value)

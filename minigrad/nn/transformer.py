@@ -11,6 +11,7 @@ from ..autograd import Tensor
 from ..backend import default_dtype
 from ..errors import ShapeError
 from ..ops.fused import check_probability
+from ..ops.losses import given
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
@@ -357,6 +358,7 @@ class Transformer(Module):
         memory_is_causal: bool = False,
     ) -> Any:
         """Masks as in ``MultiheadAttention.forward``: of src in the encoder, of tgt and of memory in the decoder."""
+        src, tgt = given(src), given(tgt)
         shapes = tuple(src.shape), tuple(tgt.shape)
         if any(len(shape) not in (2, 3) or shape[-1] != self.d_model for shape in shapes) or len(shapes[0]) != len(shapes[1]):
             raise ShapeError(f"Transformer: expected src and tgt of {self.d_model} features, both batched or neither; got {shapes}")

@@ -112,8 +112,7 @@ def _sigmoid_slope(xp: Any) -> Any:
     def kernel(g: Any, y: Any) -> Any:
         d = 1 - y
         d *= y
-        d *= g
-        return d
+        return g * d
 
     return kernel
 

@@ -18,8 +18,10 @@ from .trigonometric import tanh
 
 
 def given(x: Any) -> Any:
-    """A Tensor as it is, anything else as an array."""
-    return x if isinstance(x, Tensor) or is_array(x) else asarray(x)
+    """A Tensor as it is, anything else as an array, of this machine's byte order."""
+    if isinstance(x, Tensor) or (is_array(x) and x.dtype.isnative):
+        return x
+    return asarray(x)
 
 
 def on_cpu(a: Any) -> bool:

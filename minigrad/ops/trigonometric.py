@@ -147,9 +147,7 @@ cosh: Any = unary(
 def _tanh_slope(xp: Any) -> Any:
     def kernel(g: Any, y: Any) -> Any:
         d = y * y
-        d = xp.subtract(1, d, out=d if d.ndim else None)
-        d *= g
-        return d
+        return g * xp.subtract(1, d, out=d if d.ndim else None)
 
     return kernel
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ...errors import ShapeError
+from ...ops.losses import given
 from .. import functional as F
 from ..module import Module
 from ..parameter import size
@@ -102,6 +103,7 @@ class Softmax2d(Module):
     """
 
     def forward(self, x: Any) -> Any:
+        x = given(x)
         if len(x.shape) not in (3, 4):
             raise ShapeError(f"Softmax2d: x has shape {tuple(x.shape)}, expected (batch, channels, height, width) or without batch")
         return F.softmax(x, -3)

@@ -8,6 +8,7 @@ from typing import Any
 from ...autograd.tensor import raw
 from ...backend import device_of, is_complex, is_inexact, to_device
 from ...errors import DTypeError, ShapeError
+from ...ops.axes import permute_dims
 from ...ops.fused import check_probability, dropout
 from ...ops.joining import concat, stack
 from ...ops.losses import given
@@ -126,10 +127,10 @@ class Network(Module):
             if batch and ends.min() < steps:
                 y, last = self._packed(pack_padded_sequence(x, ends, self.batch_first, enforce_sorted=False), hx)
                 return pad_packed_sequence(y, self.batch_first, total_length=steps)[0], last
-        rows = (x if front else x.permute_dims((1, 0, 2))).reshape((steps * batch, self.input_size))
+        rows = (x if front else permute_dims(x, (1, 0, 2))).reshape((steps * batch, self.input_size))
         y, last = self._run(rows, (batch,) * steps, self._initial(hx, batch, single))
         y = y.reshape((steps, batch, y.shape[1]))
-        y = y[:, 0] if single else y if front else y.permute_dims((1, 0, 2))
+        y = y[:, 0] if single else y if front else permute_dims(y, (1, 0, 2))
         return y, self._final(last, single)
 
     def _packed(self, x: PackedSequence, hx: Any) -> Any:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from ...errors import CheckpointError
 from ..optimizer import Optimizer
-from .scheduler import counted, per_group
+from .scheduler import check_state, counted, per_group
 
 
 class ReduceLROnPlateau:
@@ -94,8 +95,16 @@ class ReduceLROnPlateau:
         return {name: getattr(self, name) for name in names} | {"lrs": self.get_last_lr()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``state_dict`` gave."""
-        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+        """Take over what ``state_dict`` gave.
+
+        Raises:
+            CheckpointError: it is something else, or of an optimizer with other groups; nothing has changed.
+        """
+        names = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+        check_state("ReduceLROnPlateau", state, (*names, "lrs"))
+        if len(state["lrs"]) != (groups := len(self.optimizer.param_groups)):
+            raise CheckpointError(f"ReduceLROnPlateau.load_state_dict: rates of {len(state['lrs'])} groups, there are {groups}")
+        for name in names:
             setattr(self, name, state[name])
         for group, lr in zip(self.optimizer.param_groups, state["lrs"], strict=True):
             group["lr"] = lr

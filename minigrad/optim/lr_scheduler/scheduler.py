@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from ...errors import CheckpointError
 from ..optimizer import Optimizer
 
 
@@ -85,9 +86,22 @@ class LRScheduler:
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``state_dict`` gave, and set the rates."""
+        """Take over what ``state_dict`` gave, and set the rates.
+
+        Raises:
+            CheckpointError: it is something else, or of an optimizer with more groups; nothing has changed.
+        """
+        check_state(type(self).__name__, state, ("last_epoch", "base_lrs"))
+        if len(state["base_lrs"]) > (groups := len(self.optimizer.param_groups)):
+            raise CheckpointError(f"{type(self).__name__}.load_state_dict: rates of {len(state['base_lrs'])} groups, there are {groups}")
         self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
         self._set()
+
+
+def check_state(who: str, state: Any, names: tuple[str, ...]) -> None:
+    """CheckpointError unless these are in a saved state."""
+    if not isinstance(state, Mapping) or not set(names) <= set(state):
+        raise CheckpointError(f"{who}.load_state_dict: expected what state_dict() gives, a dict with {', '.join(names)}")
 
 
 def per_group(who: str, name: str, value: Any, groups: int) -> list[Any]:

@@ -70,17 +70,18 @@ FUNCTION float gelu_slope(float x) {
     return normal(x, e) + x * e * 0.39894228f;
 }
 
-/* (1 + tanh(u))/2 is the logistic function of 2u. */
-FUNCTION float gelu_tanh_gate(float x) { return sigmoid_of(x * (x * x * 0.044715f + 1.0f) * 1.59576912f); }
+/* (1 + tanh(u))/2 is the logistic function of this, 2u. */
+FUNCTION float gelu_tanh_argument(float x) { return x * (x * x * 0.044715f + 1.0f) * 1.59576912f; }
 
+/* With s = z/(1 + z) or 1/(1 + z), 1 - s is the other of the two: nothing is subtracted from 1. */
 FUNCTION float gelu_tanh_slope(float x) {
-    float s = gelu_tanh_gate(x);
-    return s + x * (s * (1.0f - s)) * ((x * x * 0.134145f + 1.0f) * 1.59576912f);
+    float w = gelu_tanh_argument(x), z = exp_of(-magnitude(w)), q = 1.0f / (1.0f + z);
+    return (w < 0.0f ? z : 1.0f) * q + x * (z * q * q) * ((x * x * 0.134145f + 1.0f) * 1.59576912f);
 }
 
 FUNCTION float silu_slope(float x) {
-    float s = sigmoid_of(x);
-    return s * (x * (1.0f - s) + 1.0f);
+    float z = exp_of(-magnitude(x)), q = 1.0f / (1.0f + z);
+    return (x < 0.0f ? z : 1.0f) * q * (x * ((x < 0.0f ? 1.0f : z) * q) + 1.0f);
 }
 
 ONE(exp, exp_of(x))
@@ -90,7 +91,7 @@ ONE(erf, erf_of(x))
 ONE(sigmoid, sigmoid_of(x))
 ONE(silu, x * sigmoid_of(x))
 ONE(gelu, x * normal(x, gauss(x)))
-ONE(gelu_tanh, x * gelu_tanh_gate(x))
+ONE(gelu_tanh, x * sigmoid_of(gelu_tanh_argument(x)))
 TWO(tanh_gradient, g * (1.0f - x * x))
 TWO(sigmoid_gradient, g * (x * (1.0f - x)))
 TWO(silu_gradient, g * silu_slope(x))
@@ -98,17 +99,18 @@ TWO(gelu_gradient, g * gelu_slope(x))
 TWO(gelu_tanh_gradient, g * gelu_tanh_slope(x))
 
 /* -- before the library is used for the first time, in a process of its own --------------------------------------- */
-#define CHECK(name, truth, ...)                                                     \
-    LAUNCH(name, n, n, __VA_ARGS__, y, n);                                          \
-    for (int i = 0; i < n; i++) {                                                   \
-        const double x = b[i], g = a[i], want = truth;                              \
-        if (!(fabs(y[i] - want) <= 1e-5 * (1 + fabs(want)))) return REFUSED + (0 && x && g); \
+#define CHECK(name, truth, ...)                                           \
+    LAUNCH(name, n, n, __VA_ARGS__, y, n);                                \
+    for (int i = 0; i < n; i++) {                                         \
+        const double g = a[i], x = b[i], want = truth;                    \
+        (void)g, (void)x;                                                 \
+        if (!(fabs(y[i] - want) <= 1e-5 * (1 + fabs(want)))) return 1;    \
     }
 
 ENTRY(self_test)(void) {
     enum { n = 75 }; /* some whole vectors, and some left */
-    float a[n], b[n], y[n];
-    for (int i = 0; i < n; i++) a[i] = 2 - 0.05f * i, b[i] = 0.2f * (i - 37);
+    float a[n], b[n], c[n], y[n];
+    for (int i = 0; i < n; i++) a[i] = 2 - 0.05f * i, b[i] = 0.2f * (i - 37), c[i] = a[i] * a[i] + 0.1f;
     CHECK(relu32, x > 0 ? x : 0, b)
     CHECK(gated32, x > 0 ? g : 0, a, b)
     CHECK(exp, exp(x), b)
@@ -119,6 +121,6 @@ ENTRY(self_test)(void) {
     CHECK(gelu, x * 0.5 * erfc(-x * sqrt(0.5)), b)
     CHECK(gelu_gradient, g * (0.5 * erfc(-x * sqrt(0.5)) + x * exp(-x * x / 2) * 0.3989422804014327), a, b)
     CHECK(tanh_gradient, g * (1 - x * x), a, b)
-    LAUNCH(log, n, n, y, b, n); /* of the positive numbers that the last but one left */
-    return DONE;
+    CHECK(log, log(g * g + 0.1), c)
+    return 0;
 }
