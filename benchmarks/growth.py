@@ -9,10 +9,12 @@ falls as 1 / n; that is no fault. So a and b are fitted (all sizes count alike, 
     linear range     the sizes at which a is less than a tenth of t: the greatest and least time per unit, over their median
 
 The second takes nothing off. What the machine does shows in both: caches that get too small, products that get efficient with width;
-``--torch`` measures PyTorch beside it, in the same rounds.
+``--torch`` measures PyTorch beside it, in the same rounds. So does Python's collector of cycles, which walks over all nodes that are
+alive, again and again while a graph grows; ``--no-gc`` turns it off.
 """
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.2, help="how long a turn of one size takes, at least one step (default 0.2)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--torch", action="store_true", help="measure PyTorch too")
+    parser.add_argument("--no-gc", action="store_true", help="without Python's collector of cycles")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--picture", help="draw the curves into this file; needs matplotlib")
     args = parser.parse_args()
@@ -149,6 +152,8 @@ def main() -> None:
 
     from timing import alternate
 
+    if args.no_gc:
+        gc.disable()
     libraries = {name: importlib.import_module(name) for name in ["minigrad", *(["torch"] if args.torch else [])]}
     studies = [
         ("chain of ops on 8x8", "op", chain, ladder(100, args.ops)),

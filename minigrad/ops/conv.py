@@ -18,6 +18,7 @@ from typing import Any
 
 from ..autograd.arguments import operand
 from ..autograd.forms import apply, general
+from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
 from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError
@@ -142,6 +143,7 @@ WEIGHT_GRADIENT = general(
     name="convolution_weight_gradient",
     doc="The gradient of a convolution with respect to its weight, of which ``kernel`` is the spatial shape.",
 )
+compiled("conv", CONVOLUTION, INPUT_GRADIENT, WEIGHT_GRADIENT)
 
 
 def convolution(x: Any, w: Any, bias: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:

@@ -52,7 +52,9 @@ def line(n=200_000):
     return np.concatenate([x, -x, near])
 
 
-EDGES = np.array([NAN, INF, -INF, 0.0, -0.0, 1e-45, -1e-45, 1.2e-38, 0.5, -0.5, 1, -1, 15, -15, 88.7, 88.8, -87.5, -104, 3e38, -3e38], "float32")
+EDGES = np.array(
+    [NAN, INF, -INF, 0.0, -0.0, 1e-45, -1e-45, 1.2e-38, 0.5, -0.5, 1, -1, 15, -15, 88.7, 88.8, -87.5, -104, 3e38, -3e38], "float32"
+)
 
 
 def numpys(f, *xs):
@@ -97,7 +99,9 @@ def test_every_kernel_is_in_use(in_c):
 def test_errors_are_as_stated(name, limit):
     x = line()
     if name in ("silu", "gelu", "gelu_tanh"):
-        x = x[x > {"silu": -80, "gelu": -12, "gelu_tanh": -2}[name]]  # beyond, the result is a denormal number, or its argument's errors grow
+        x = x[
+            x > {"silu": -80, "gelu": -12, "gelu_tanh": -2}[name]
+        ]  # beyond, the result is a denormal number, or its argument's errors grow
     exact = numpys(ONE[name], x.astype("float64"))
     assert distance(ONE[name](x), exact) <= limit
 

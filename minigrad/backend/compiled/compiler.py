@@ -62,7 +62,13 @@ def run(words: list[str], place: Path | None = None) -> tuple[int, str]:
         environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(place / "zig"))
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, env=environment, check=False
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            env=environment,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 127, str(error)
@@ -71,7 +77,7 @@ def run(words: list[str], place: Path | None = None) -> tuple[int, str]:
 
 def wanted() -> bool:
     """Whether kernels in C may be used at all: a matter of the machine and of the user's word."""
-    return os.name == "posix" and sys.implementation.name == "cpython" and os.environ.get("MINIGRAD_CC", "0").strip() != "0"
+    return os.name == "posix" and sys.implementation.name == "cpython" and os.environ.get("MINIGRAD_CC", "").strip() != "0"
 
 
 def find() -> Compiler | None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .forms import Family, Form
+from .forms import NEVER, Family, Form
+from .threads import count
 
 FAMILY = Family("elementwise")
 ndarray, empty_like = np.ndarray, np.empty_like
@@ -35,8 +36,10 @@ def _two(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-for _name in ("relu", "exp", "log", "tanh"):  # which NumPy, too, does in one pass
-    FAMILY.form(_name, "oo", least=4096)(_one)
+for _name in ("log", "tanh"):  # as fast in NumPy, but for the threads
+    FAMILY.form(_name, "oo", least=1 << 16 if count() > 1 else NEVER)(_one)
+for _name in ("relu", "exp"):
+    FAMILY.form(_name, "oo", least=2048)(_one)
 for _name in ("erf", "sigmoid", "silu", "gelu", "gelu_tanh"):
     FAMILY.form(_name, "oo", least=512)(_one)
 for _name in ("gated", "tanh_gradient", "sigmoid_gradient", "silu_gradient", "gelu_gradient", "gelu_tanh_gradient"):

@@ -85,21 +85,23 @@ class Form:
 
     def first(self, *args: Any) -> int:
         """Load the library, then call."""
-        self.failed = True  # until it is there, for load() may raise its warning
-        self.call, self.least = refused, NEVER
-        library = load(self.declared.family)
+        try:
+            library = load(self.declared.family)
+        except RuntimeWarning:  # where warnings are errors
+            self.give_up()
+            raise
         if library is None:
+            self.give_up()
             return 1
         c = getattr(library, f"mg_{self.declared.name}")
         c.argtypes = [TYPES[t] for t in self.declared.takes]
-        self.failed = False
-        self.call, self.least = c, self.declared.least if _size is None else _size
+        self.call = c
         return c(*args)
 
-
-def refused(*args: Any) -> int:
-    """The C function that is not there."""
-    return 1
+    def give_up(self) -> None:
+        """Leave everything to NumPy, from now on."""
+        self.failed, self.least = True, NEVER
+        self.call = lambda *args: 1
 
 
 def replaced(family: str, name: str, plain: Callable) -> Callable:

@@ -43,10 +43,9 @@ LOOP2(gated32, float, x > 0 ? g : 0)
 LOOP2(gated64, double, x > 0 ? g : 0)
 
 ENTRY(relu)(array *x, array *y) {
-    if (!like(x, y)) return REFUSED;
-    if (is(x, FLOAT32))
+    if (is(x, FLOAT32) && like(x, y))
         LAUNCH(relu32, size(x), 2 * GRAIN, F32(x), F32(y), size(x));
-    else if (is(x, FLOAT64))
+    else if (is(x, FLOAT64) && like(x, y))
         LAUNCH(relu64, size(x), GRAIN, F64(x), F64(y), size(x));
     else
         return REFUSED;
@@ -54,10 +53,9 @@ ENTRY(relu)(array *x, array *y) {
 }
 
 ENTRY(gated)(array *g, array *x, array *y) {
-    if (!like(g, y) || !like(x, y)) return REFUSED;
-    if (is(g, FLOAT32) && is(x, FLOAT32))
+    if (is(g, FLOAT32) && is(x, FLOAT32) && like(g, y) && like(x, y))
         LAUNCH(gated32, size(y), 2 * GRAIN, F32(g), F32(x), F32(y), size(y));
-    else if (is(g, FLOAT64) && is(x, FLOAT64))
+    else if (is(g, FLOAT64) && is(x, FLOAT64) && like(g, y) && like(x, y))
         LAUNCH(gated64, size(y), GRAIN, F64(g), F64(x), F64(y), size(y));
     else
         return REFUSED;

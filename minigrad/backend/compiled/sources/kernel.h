@@ -52,7 +52,7 @@ static inline int is(const array *o, int number) {
 
 static inline int is_ordered(const array *o, int number) { return is(o, number) && o->flags & ORDERED; }
 
-/* Whether both have the same shape and lie in memory in the same order. One that was just made by empty_like has no gaps; what
+/* Of two arrays, ask is() first: whether both have the same shape and lie in memory in the same order. One that was just made by empty_like has no gaps; what
    is like it has none either, and both are walked from end to end as one row. */
 static inline int like(const array *a, const array *b) {
     if (a->axes != b->axes) return 0;
