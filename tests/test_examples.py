@@ -16,6 +16,7 @@ def ran(name, folder, *arguments):
     """The example's process, run in this folder, as if no data were on the machine."""
     path = next(p for p in EXAMPLES if p.stem == name)
     env = {**os.environ, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1", "MINIGRAD_DATA": str(folder / "nothing")}
+    env["OPENBLAS_NUM_THREADS"] = "1"  # the same sums everywhere, and small nets are not slowed by threads that wait for a busy machine
     command = [sys.executable, str(path), *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
 
