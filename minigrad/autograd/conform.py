@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from .forms import binary, unary, view
+from .op import compiled
 
 
 def _sum_to(xp: Any) -> Any:
@@ -56,6 +57,7 @@ add: Any = binary(
 sum_to: Any = view(
     "sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to
 )
+compiled("reductions", sum_to)
 spread: Any = view("spread", "x repeated until it has this shape: the gradient of a sum.", lambda g, shape: sum_to(g, shape), _spread)
 broadcast_to: Any = view(
     "broadcast_to",

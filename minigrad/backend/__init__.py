@@ -1,5 +1,6 @@
 """Floor 0: arrays and where they live. Knows nothing of gradients."""
 
+from . import memory
 from .arrays import Kernels, asarray, holder, is_array, namespace, register_namespace
 from .devices import Device, device, device_of, from_dlpack, is_available, to_device
 from .dtypes import (
@@ -11,6 +12,8 @@ from .dtypes import (
     working_dtype,
 )
 from .random import Generator, generator, manual_seed
+
+memory.keep()
 
 __all__ = [
     "Device",

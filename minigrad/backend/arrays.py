@@ -131,6 +131,8 @@ def asarray(x: Any, dtype: Any = None, xp: Any = np) -> Array:
         raise DTypeError(f"asarray: expected numbers, got an array of dtype {a.dtype}; convert it to a number dtype first")
     if not getattr(a.dtype, "isnative", True):
         a = a.astype(a.dtype.newbyteorder("="))
+    elif kind != "V" and getattr(a.dtype, "byteorder", "=") in "<>":  # the machine's own order, named: kernels in C look for "="
+        a = a.view(a.dtype.newbyteorder("="))
     return a if dtype is None else a.astype(dtype, copy=False)
 
 

@@ -47,7 +47,7 @@ class Dropout(_Dropout):
         >>> _ = mg.manual_seed(0)
         >>> layer, x = nn.Dropout(0.5), mg.ones(4)
         >>> layer(x).tolist(), layer.eval()(x).tolist()
-        ([0.0, 0.0, 2.0, 0.0], [1.0, 1.0, 1.0, 1.0])
+        ([2.0, 2.0, 0.0, 2.0], [1.0, 1.0, 1.0, 1.0])
     """
 
     f = F.dropout
@@ -84,8 +84,8 @@ class Dropout2d(_Dropout):
         >>> import minigrad as mg
         >>> from minigrad import nn
         >>> _ = mg.manual_seed(0)
-        >>> nn.Dropout2d(0.5)(mg.ones((1, 2, 1, 2))).tolist()
-        [[[[0.0, 0.0]], [[0.0, 0.0]]]]
+        >>> nn.Dropout2d(0.5)(mg.ones((1, 3, 1, 2))).tolist()
+        [[[[2.0, 2.0]], [[2.0, 2.0]], [[0.0, 0.0]]]]
     """
 
     f = F.dropout2d

@@ -1,12 +1,14 @@
 """Attention: each query takes a mean of the values, weighted by how well it matches their keys. The scores are never held all at once."""
 
 from collections.abc import Iterator
+from functools import partial
 from math import inf, prod, sqrt
 from typing import Any
 
 from ..autograd.conform import cast
 from ..autograd.forms import apply
 from ..autograd.fused import fused
+from ..autograd.op import Op, compiled
 from ..autograd.tensor import raw
 from ..backend import is_inexact, working_dtype
 from ..backend.arrays import namespace
@@ -50,24 +52,85 @@ def _keys(at: tuple, keys: int, causal: bool) -> tuple:
     return (*at[:-1], slice(0, min(keys, at[-1].stop) if causal else keys))
 
 
-def _own(mask: Any, at: tuple) -> tuple:
+def _share(mask: Any, at: tuple) -> tuple:
     """The index of a piece in a mask, whose axes may have length 1."""
     return tuple([slice(None) if length == 1 else part for length, part in zip(mask.shape, (*at, slice(None)), strict=True)])
 
 
-def _scores(xp: Any, q: Any, k: Any, mask: Any, at: tuple, seen: tuple, causal: bool, scale: float) -> Any:
-    """scale q k^T of one piece, plus its mask: -inf where a query must not look."""
-    s = xp.matmul(wide(q[at]) * scale, wide(k[seen]).swapaxes(-1, -2))
+def _own(mask: Any, at: tuple) -> Any:
+    """What a mask, if there is one, says of a piece."""
+    return None if mask is None else mask[_share(mask, at)]
+
+
+def _kept(keep: Any, at: tuple, seen: tuple) -> Any:
+    """Which weights of a piece are kept; None: all."""
+    return None if keep is None else keep[at][..., seen[-1]]
+
+
+# -- scores and weights -----------------------------------------------------------------------------------------------
+def _finish(xp: Any, s: Any, mask: Any, scale: float, first: int) -> None:
+    """s = scale s + mask, -inf where a query must not look: ahead, too, if ``first``, the number of the first row's query, is not -1."""
+    s *= scale
     if mask is not None:
-        part = mask[_own(mask, at)]
-        s += xp.where(part, xp.zeros((), s.dtype), -inf) if part.dtype.kind == "b" else part.astype(s.dtype, copy=False)
-    if causal:
-        rows, columns = xp.arange(at[-1].start, at[-1].stop), xp.arange(seen[-1].stop)
-        s += xp.where(columns <= rows[:, None], xp.zeros((), s.dtype), -inf)
-    return s
+        if mask.dtype.kind == "b":
+            xp.copyto(s, -inf, where=~mask)
+        else:
+            s += mask.astype(s.dtype, copy=False)
+    if first >= 0:
+        rows, columns = xp.arange(first, first + s.shape[-2]), xp.arange(s.shape[-1])
+        xp.copyto(s, -inf, where=columns > rows[:, None])
+
+
+def _weights(xp: Any, s: Any, mask: Any, keep: Any, z: Any, scale: float, gain: float, first: int) -> None:
+    """Scores become weights, times ``gain`` where they are kept and zero elsewhere; z: the logarithms of their sums."""
+    _finish(xp, s, mask, scale, first)
+    top = s.max(-1, keepdims=True)
+    top = xp.where(top == -inf, 0, top)
+    s -= top
+    xp.exp(s, out=s)
+    total = xp.add.reduce(s, -1, None, None, True)
+    total = xp.where(total == 0, 1, total)  # a query that may look at nothing gets zeros
+    z[...] = top + xp.log(total)
+    s *= gain / total
+    if keep is not None:
+        s *= keep
+
+
+def _weights_gradient(
+    xp: Any, s: Any, d: Any, mask: Any, keep: Any, z: Any, h: Any, y: Any, scale: float, by: float, gain: float, first: int
+) -> None:
+    """d, the weights' gradient, becomes that of the scores, times ``by``; s, the scores, becomes the weights.
+
+    h and y: the gradient of the output, and the output.
+    """
+    _finish(xp, s, mask, scale, first)
+    s -= z
+    xp.exp(s, out=s)
+    if keep is not None:
+        d *= keep
+        d *= gain
+    d -= xp.add.reduce(h * y, -1, None, None, True)
+    d *= s
+    d *= by
+    if keep is not None:
+        s *= keep
+        s *= gain
+
+
+WEIGHTS = Op("attention_weights", (), (), kernel=lambda xp: partial(_weights, xp))
+WEIGHTS_GRADIENT = Op("attention_weights_gradient", (), (), kernel=lambda xp: partial(_weights_gradient, xp))
+compiled("attention", WEIGHTS, WEIGHTS_GRADIENT)
 
 
 # -- forward and backward ---------------------------------------------------------------------------------------------
+def _product(xp: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a b, in place where it has their dtype."""
+    if a.dtype == b.dtype == out.dtype:
+        xp.matmul(a, b, out=out)
+    else:
+        out[...] = xp.matmul(a, b)
+
+
 def _attention(
     xp: Any, query: Any, key: Any, value: Any, mask: Any, keep: Any, gain: float, causal: bool, scale: float
 ) -> tuple[Any, tuple]:
@@ -81,21 +144,12 @@ def _attention(
     if not k.shape[-2]:
         y[...] = 0
         return y, (y, z)
+    weights = WEIGHTS.kernels[type(q)]
     for at in pieces:
         seen = _keys(at, k.shape[-2], causal)
-        p = _scores(xp, q, k, mask, at, seen, causal, scale)
-        top = p.max(-1, keepdims=True)
-        top = xp.where(top == -inf, 0, top)
-        p -= top
-        xp.exp(p, out=p)
-        total = xp.add.reduce(p, -1, None, None, True)
-        total = xp.where(total == 0, 1, total)  # a query that may look at nothing gets zeros
-        z[at] = top + xp.log(total)
-        if keep is not None:
-            p *= keep[at][..., seen[-1]]
-        part = xp.matmul(p, wide(v[seen]))
-        part *= gain / total
-        y[at] = part
+        p = xp.matmul(wide(q[at]), wide(k[seen]).swapaxes(-1, -2))
+        weights(p, _own(mask, at), _kept(keep, at, seen), z[at], scale, gain, at[-1].start if causal else -1)
+        _product(xp, p, wide(v[seen]), y[at])
     return y, (y, z)
 
 
@@ -113,37 +167,33 @@ def _attention_slopes(
     causal: bool,
     scale: float,
 ) -> tuple:
-    """Each piece's probabilities are computed anew from what was kept of them: the logarithm of their sum."""
+    """Each piece's weights are computed anew from what was kept of them: the logarithm of their sum."""
     y, z = kept
     q, k, v, bias, pieces = _aligned(xp, query, key, value, mask)
-    dq = xp.zeros_like(q) if wanted[0] else None
-    dk = xp.zeros_like(k, z.dtype) if wanted[1] else None
-    dv = xp.zeros_like(v, z.dtype) if wanted[2] else None
+    rows, keys = q.shape[-2], k.shape[-2]
+    once = bool(pieces) and (pieces[0][-1] == slice(0, rows)) and 0 < keys <= (rows if causal else keys)
+    made = xp.empty_like if once else xp.zeros_like  # a piece with all queries says all of its keys' gradients
+    dq = made(q) if wanted[0] else None
+    dk = made(k, z.dtype) if wanted[1] else None
+    dv = made(v, z.dtype) if wanted[2] else None
     db = xp.zeros(bias.shape, z.dtype) if wanted[3] else None
-    for at in pieces if k.shape[-2] else ():
-        seen = _keys(at, k.shape[-2], causal)
-        p = _scores(xp, q, k, bias, at, seen, causal, scale)
-        p -= z[at]
-        xp.exp(p, out=p)
-        h = wide(g[at])
-        d = xp.matmul(h, wide(v[seen]).swapaxes(-1, -2))
-        used = p
-        if keep is not None:
-            stays = keep[at][..., seen[-1]]
-            used = p * stays
-            used *= gain
-            d *= stays
-            d *= gain
-        if dv is not None:
-            dv[seen] += xp.matmul(used.swapaxes(-1, -2), h)
-        d -= xp.add.reduce(h * y[at], -1, None, None, True)
-        d *= p
+    gradient = WEIGHTS_GRADIENT.kernels[type(q)]
+    for at in pieces if keys else ():
+        seen = _keys(at, keys, causal)
+        x, w, h = wide(q[at]), wide(k[seen]), wide(g[at])
+        p, d = xp.matmul(x, w.swapaxes(-1, -2)), xp.matmul(h, wide(v[seen]).swapaxes(-1, -2))
+        by, first = scale if db is None else 1.0, at[-1].start if causal else -1
+        gradient(p, d, _own(bias, at), _kept(keep, at, seen), z[at], h, y[at], scale, by, gain, first)
         if db is not None:
-            db[_own(bias, at)] += xp.add.reduce(d, tuple([i for i, n in enumerate(bias.shape) if n == 1]), None, None, True)
+            db[_share(bias, at)] += xp.add.reduce(d, tuple([i for i, n in enumerate(bias.shape) if n == 1]), None, None, True)
+            d *= scale
         if dq is not None:
-            dq[at] = xp.matmul(d, wide(k[seen])) * scale
-        if dk is not None:
-            dk[seen] += xp.matmul(d.swapaxes(-1, -2), wide(q[at]) * scale)
+            _product(xp, d, w, dq[at])
+        for total, a, b in ((dv, p, h), (dk, d, x)):
+            if total is not None and once:
+                _product(xp, a.swapaxes(-1, -2), b, total[seen])
+            elif total is not None:
+                total[seen] += xp.matmul(a.swapaxes(-1, -2), b)
     return dq, dk, dv, db if db is None else db.reshape(mask.shape)
 
 

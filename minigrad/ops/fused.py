@@ -6,10 +6,11 @@ from typing import Any
 from ..autograd.arguments import number
 from ..autograd.forms import apply, general
 from ..autograd.node import stamp
-from ..autograd.op import Op
+from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor, raw, wrap
-from ..backend import generator, is_inexact, working_dtype
+from ..backend import is_inexact, working_dtype
 from ..backend.arrays import namespace
+from ..backend.philox import kept, new_key, threshold_of
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from .losses import cross_entropy, given, on_cpu, wide
 
@@ -17,18 +18,22 @@ from .losses import cross_entropy, given, on_cpu, wide
 # -- linear -----------------------------------------------------------------------------------------------------------
 def _affine(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
     """x W^T + b, by one product of matrices whatever the leading axes of x are."""
-    out = xp.result_type(*[a.dtype for a in (x, weight, bias) if a is not None])
-    a, b = x.reshape((prod(x.shape[:-1]), x.shape[-1])), weight.T
+    out = x.dtype
+    if weight.dtype != out or (bias is not None and bias.dtype != out):
+        out = xp.result_type(*[a.dtype for a in (x, weight, bias) if a is not None])
+    a, b = _rows(x), weight.T
     if out.itemsize == 2 and on_cpu(x):  # no CPU multiplies matrices in half precision; GPUs accumulate in float32 themselves
         a, b = wide(a), wide(b)
     y = xp.matmul(a, b)
     if bias is not None:
-        y = y + bias if xp.result_type(y.dtype, bias.dtype) != y.dtype else xp.add(y, bias, out=y)
-    return y.astype(out, copy=False).reshape((*x.shape[:-1], weight.shape[0]))
+        y = y + bias if y.dtype != bias.dtype and xp.result_type(y.dtype, bias.dtype) != y.dtype else xp.add(y, bias, out=y)
+    if y.dtype != out:
+        y = y.astype(out)
+    return y if x.ndim == 2 else y.reshape((*x.shape[:-1], weight.shape[0]))
 
 
 def _rows(a: Any) -> Any:
-    return a.reshape((prod(a.shape[:-1]), a.shape[-1]))
+    return a if len(a.shape) == 2 else a.reshape((prod(a.shape[:-1]), a.shape[-1]))
 
 
 AFFINE: Op = general(
@@ -38,6 +43,7 @@ AFFINE: Op = general(
     lambda g: g,
     name="linear",
 )
+compiled("affine", AFFINE)
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -84,7 +90,20 @@ def _masked(xp: Any, x: Any, mask: Any, scale: float) -> Any:
     return y
 
 
-MASKED: Op = general(_masked, lambda g, mask, scale: apply(MASKED, (g,), mask, scale), name="dropout")
+MASKED: Op = general(_masked, lambda g, mask, scale: apply(MASKED, (g,), mask, scale), name="masked")
+KEEP: Op = general(kept, name="keep")
+
+
+def _dropout(xp: Any, x: Any, draw: tuple[int, int, float, tuple[int, ...]]) -> Any:
+    """x, scaled or dropped: the mask follows from the draw's key, so that backward needs nothing else."""
+    key, threshold, gain, shape = draw
+    factor = KEEP.kernels[type(x)](key, threshold, shape).astype(x.dtype)
+    factor *= gain
+    return xp.multiply(x, factor, out=factor if shape == x.shape else None)
+
+
+DROPOUT: Op = general(_dropout, lambda g, draw: apply(DROPOUT, (g,), draw), name="dropout")
+compiled("dropout", DROPOUT, KEEP)
 
 
 def check_probability(who: str, p: Any, what: str = "p") -> float:
@@ -108,7 +127,10 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     Raises:
         ValueError: p is outside [0, 1] or NaN.
 
-    Gradient: g with the same entries dropped and the same scale; a mask of one byte per entry is kept.
+    Gradient: g with the same entries dropped and the same scale; no mask is kept, it is computed again.
+    Numerics:
+        p in units of 2**-32. The mask depends on a key, drawn from the generator for each call, and on the place of each entry in
+        x, by Philox4x32-10 (Salmon et al., 2011): it is the same on every device, whatever the dtype or layout of x.
     Source:
         Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014; the scale is applied
         in training, not in evaluation ("inverted").
@@ -131,14 +153,12 @@ def dropped(name: str, x: Any, p: float, training: bool, shape: Any) -> Any:
     shape = x.shape if shape is None else shape(x)
     if not training or p == 0:
         return x
-    mask = keep_mask(x, p, shape)
-    return apply(MASKED, (x,), mask, 1.0 if p == 1 else 1 / (1 - p))
+    return apply(DROPOUT, (x,), (new_key(), threshold_of(p), 1.0 if p == 1 else 1 / (1 - p), tuple(shape)))
 
 
 def keep_mask(x: Any, p: float, shape: tuple[int, ...]) -> Any:
-    """Booleans on the device of x: False with probability p. Drawn by the generator, in single precision whatever x is."""
-    xp = namespace(type(raw(x)))
-    return xp.zeros(shape, "bool") if p == 1 else xp.asarray(generator().rng.random(shape, dtype="float32") >= p)
+    """Booleans on the device of x: False with probability p, drawn as for ``dropout``."""
+    return KEEP.kernels[type(raw(x))](new_key(), threshold_of(p), tuple(shape))
 
 
 # -- embedding --------------------------------------------------------------------------------------------------------
@@ -175,6 +195,7 @@ LOOKUP = general(
     lambda g, ids, shapes, padding, share: apply(SPREAD, (g if share is None else g * share,), ids, shapes[1][0], padding),
     name="embedding",
 )
+compiled("affine", LOOKUP, SPREAD)
 
 
 def embedding(

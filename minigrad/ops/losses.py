@@ -6,7 +6,7 @@ from typing import Any
 from ..autograd.arguments import number
 from ..autograd.conform import cast
 from ..autograd.forms import apply, general
-from ..autograd.op import Op
+from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor, raw
 from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace
@@ -81,6 +81,7 @@ LOSSES = general(
     lambda g, x, labels, hit, rest, total, valid: apply(SLOPE, (x, g), labels, hit, rest, total, valid),
     name="cross_entropy",
 )
+compiled("rows", LOSSES, SLOPE)
 
 
 def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, ignore_index: int | None) -> tuple[Any, Any]:

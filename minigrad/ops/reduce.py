@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.arguments import explained, normal_axis, settled, unexpected
 from ..autograd.conform import cast, spread
 from ..autograd.forms import reduction
-from ..autograd.op import Op, named
+from ..autograd.op import Op, compiled, named
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import is_inexact
 from ..backend.arrays import asarray, is_array
@@ -165,6 +165,7 @@ mean = reduction(
     _mean,
     _in_dtype,
 )
+compiled("reductions", sum, mean)
 
 
 # -- extremes ---------------------------------------------------------------------------------------------------------

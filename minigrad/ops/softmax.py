@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..autograd.forms import apply, general
+from ..autograd.op import Op, compiled
 from .exponential import exp
 from .reduce import narrowed, ready, sum, widened
 
@@ -25,17 +26,34 @@ def _log_softmax(xp: Any, x: Any, axis: Any) -> Any:
     return narrowed(d - xp.log(xp.add.reduce(xp.exp(d), axis, None, None, True)), x.dtype)
 
 
-def _softmax_rule(g: Any, y: Any, axis: Any) -> Any:
-    gy = g * y
-    return gy - y * sum(gy, axis, True)
+def _softmax_gradient(xp: Any, a: Any, p: Any, axis: Any) -> Any:
+    d = widened(a) * p
+    d -= p * xp.add.reduce(d, axis, None, None, True)
+    return narrowed(d, p.dtype)
 
 
-def _log_softmax_rule(g: Any, y: Any, axis: Any) -> Any:
-    return g - exp(y) * sum(g, axis, True)
+def _log_softmax_gradient(xp: Any, a: Any, q: Any, axis: Any) -> Any:
+    a, d = widened(a), xp.exp(widened(q))
+    d *= xp.add.reduce(a, axis, None, None, True)
+    return narrowed(a - d, q.dtype)
 
 
-_SOFTMAX = general(_softmax, _softmax_rule, name="softmax")
-_LOG_SOFTMAX = general(_log_softmax, _log_softmax_rule, name="log_softmax")
+# The gradients, as ops of the incoming one and of what softmax or log_softmax gave.
+SOFTMAX_GRADIENT: Op = general(
+    _softmax_gradient,
+    lambda g, p, axis: apply(SOFTMAX_GRADIENT, (g, p), axis),
+    lambda g, a, p, axis: g * a - g * sum(a * p, axis, True) - a * sum(g * p, axis, True),
+    name="softmax_gradient",
+)
+LOG_SOFTMAX_GRADIENT: Op = general(
+    _log_softmax_gradient,
+    lambda g, q, axis: g - sum(g * exp(q), axis, True),
+    lambda g, a, q, axis: -(g * exp(q)) * sum(a, axis, True),
+    name="log_softmax_gradient",
+)
+SOFTMAX = general(_softmax, lambda g, y, axis: apply(SOFTMAX_GRADIENT, (g, y), axis), name="softmax")
+LOG_SOFTMAX = general(_log_softmax, lambda g, y, axis: apply(LOG_SOFTMAX_GRADIENT, (g, y), axis), name="log_softmax")
+compiled("rows", SOFTMAX, SOFTMAX_GRADIENT, LOG_SOFTMAX, LOG_SOFTMAX_GRADIENT)
 
 
 def softmax(x: Any, axis: Any = -1, **other: Any) -> Any:
@@ -52,7 +70,7 @@ def softmax(x: Any, axis: Any = -1, **other: Any) -> Any:
         Tensor([1., 0.], shape (2,), float32, cpu)
     """
     x, axis = ready("softmax", x, axis, other)
-    return apply(_SOFTMAX, (x,), axis)
+    return apply(SOFTMAX, (x,), axis)
 
 
 def log_softmax(x: Any, axis: Any = -1, **other: Any) -> Any:
@@ -68,7 +86,7 @@ def log_softmax(x: Any, axis: Any = -1, **other: Any) -> Any:
         [0.0, -10000.0]
     """
     x, axis = ready("log_softmax", x, axis, other)
-    return apply(_LOG_SOFTMAX, (x,), axis)
+    return apply(LOG_SOFTMAX, (x,), axis)
 
 
 def softmin(x: Any, axis: Any = -1, **other: Any) -> Any:

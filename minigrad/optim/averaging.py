@@ -10,10 +10,19 @@ import numpy as np
 
 from ..autograd import Tensor, no_grad
 from ..autograd.node import stamp
+from ..autograd.op import Op, compiled
 from ..backend.arrays import namespace
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Buffer, Module
 from .lr_scheduler import LRScheduler
 from .optimizer import Optimizer
+
+
+def _mix(a: Any, p: Any, share: Any) -> None:
+    a += (p - a) * share.astype(a.dtype)
+
+
+MIX = Op("averaged", (), (), kernel=lambda xp: _mix, doc="a + (p - a) share, in place.")
+compiled("optimizers", MIX)
 
 
 class AveragedModel(Module):
@@ -82,7 +91,7 @@ class AveragedModel(Module):
                 with no_grad():
                     a[...] = getattr(new := self.avg_fn(mine, theirs, self.n_averaged), "data", new)
             else:
-                a += (p - a) * self.share(n).astype(a.dtype)
+                MIX.kernels[type(a)](a, p, self.share(n))
             stamp(a, "update_parameters")
         if not self.use_buffers:
             for mine, theirs in zip(self.module.buffers(), model.buffers(), strict=True):

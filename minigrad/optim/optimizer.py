@@ -10,10 +10,11 @@ import numpy as np
 from ..autograd import Tensor, enable_grad
 from ..autograd.node import Handle, stamp
 from ..autograd.tensor import as_data, wrap
-from ..backend import device_of, to_device, working_dtype
+from ..backend import Kernels, device_of, to_device, working_dtype
 from ..errors import CheckpointError, DTypeError
 from ..nn.parameter import clear_grad
 from .interrupt import uninterrupted
+from .roster import Roster
 from .settings import TRUTHS, check_parameter, truth, two_betas, within
 from .storage import Plan, blockwise, slot
 
@@ -56,6 +57,20 @@ class Optimizer:
     """Whether complex parameters make sense. Elementwise methods are given them as real and imaginary parts."""
     two_eps = False
     """Whether ``eps`` is a pair, which the method checks itself."""
+    kernels: Kernels | None = None
+    """By array type, a form of ``update`` for lists of arrays (None: there is none). A subclass that changes the formula has none."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "kernels" in vars(cls):
+            cls.formula = cls.update
+        elif vars(cls).keys() & {"update", "advance", "arrays", "counters", *cls.terms}:
+            cls.kernels = None
+
+    formula: Callable | None = None
+    """The ``update`` that ``kernels`` has forms of."""
+    terms: tuple[str, ...] = ()
+    """The methods, besides ``update``, of which it is made."""
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -63,6 +78,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._owner = type(self).__name__
         self._plans: dict[int, Plan] = {}
+        self._rosters: dict[int, Roster] = {}
         self._before: dict[int, Callable] = {}
         self._after: dict[int, Callable] = {}
         self._stepped = type(self).step is not Optimizer.step  # a step of a subclass's own is not seen, so no schedule complains
@@ -174,6 +190,8 @@ class Optimizer:
                 if type(group.get("lr", 0.0)) is not float:
                     self.check(group)
                 live = [p for p in group["params"] if p.grad is not None]
+                if self.kernels is not None and type(self).update is type(self).formula:
+                    live = self._together(i, live, group, by)
                 for p in self._gathered(i, live, group, by) if self.elementwise else live:
                     try:
                         self._alone(p, group)
@@ -182,6 +200,15 @@ class Optimizer:
                         raise
                     stamp(p.data, by)
         return loss
+
+    def _together(self, i: int, live: list[Tensor], group: dict[str, Any], by: str) -> list[Tensor]:
+        """Update at once all parameters for which there is a kernel; returns the others."""
+        if not live or self.kernels is None or self.kernels[type(live[0].data)] is None:
+            return live
+        fills, roster = self.arrays(group), self._rosters.get(i)
+        if roster is None or not roster.fits(live, fills, self.state):
+            roster = self._rosters[i] = Roster(live, fills, self.counters(group), self.state)
+        return roster.step(self.kernels, lambda s: self.advance(s, group), group, by)
 
     def _gathered(self, i: int, live: list[Tensor], group: dict[str, Any], by: str) -> list[Tensor]:
         """Update the small parameters of a group together; returns those that are to be updated alone."""
@@ -321,7 +348,7 @@ class Optimizer:
         return state
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_plans": {}}  # a copy makes its own: its arrays are no views of one another
+        return self.__dict__ | {"_plans": {}, "_rosters": {}}  # a copy makes its own: its arrays are no views of one another
 
     def __repr__(self) -> str:
         lines = []

@@ -73,17 +73,50 @@ def blockwise(data: Any, g: Any, arrays: dict[str, Any], update: Callable[[Any, 
         data[...] = p.reshape(data.shape)
 
 
-class Bucket:
-    """Small parameters of one dtype and device whose counters agree, updated by one call."""
+class Crew:
+    """Parameters of one dtype and device whose counters agree, updated by one call. ``arrays``: those of their states, by name."""
 
-    def __init__(self, params: list[Tensor], states: list[dict[str, Any]], fills: Mapping[str, float], counters: Mapping[str, Any]):
+    arrays: dict[str, list[Any]]
+
+    def __init__(self, params: list[Tensor], states: list[dict[str, Any]], counters: Mapping[str, Any]):
         self.params, self.states, self.counters = params, states, tuple(counters)
         self.data = [p.data for p in params]
+
+    def intact(self, states: States) -> bool:
+        """Whether every parameter still has the array, the state and the counters that this was made for."""
+        first = self.states[0]
+        for i, (p, own) in enumerate(zip(self.params, self.states, strict=True)):
+            if p.data is not self.data[i] or states.get(p) is not own:
+                return False
+            for k, arrays in self.arrays.items():
+                if own.get(k) is not arrays[i]:
+                    return False
+            for k in self.counters:
+                if own.get(k) != first[k]:
+                    return False
+        return True
+
+    def counted(self) -> dict[str, Any]:
+        """The counters, which are the same for all."""
+        return {k: self.states[0][k] for k in self.counters}
+
+    def finish(self, counters: dict[str, Any], by: str) -> None:
+        """Note that all of them have been written to."""
+        for own, a in zip(self.states, self.data, strict=True):
+            stamp(a, by)
+            own.update(counters)
+
+
+class Bucket(Crew):
+    """Small parameters, gathered in flat arrays; those of their states are views of these."""
+
+    def __init__(self, params: list[Tensor], states: list[dict[str, Any]], fills: Mapping[str, float], counters: Mapping[str, Any]):
+        super().__init__(params, states, counters)
         self.xp = xp = namespace(type(self.data[0]))
         wide = working_dtype(self.data[0].dtype)
         self.flat = {k: xp.concatenate([slot(s, k, a, f) for s, a in zip(states, self.data, strict=True)], None) for k, f in fills.items()}
-        self.views = {k: self._cut(a) for k, a in self.flat.items()}
-        for k, views in self.views.items():
+        self.arrays = {k: self._cut(a) for k, a in self.flat.items()}
+        for k, views in self.arrays.items():
             for s, v in zip(states, views, strict=True):
                 s[k] = v
         size = sum(a.size for a in self.data)
@@ -94,23 +127,9 @@ class Bucket:
         bounds = pairwise(accumulate([a.size for a in self.data], initial=0))
         return [flat[i:j].reshape(a.shape) for (i, j), a in zip(bounds, self.data, strict=True)]
 
-    def intact(self, states: States) -> bool:
-        """Whether every parameter still has the array, the state and the counters that this was made for."""
-        first = self.states[0]
-        for i, (p, own) in enumerate(zip(self.params, self.states, strict=True)):
-            if p.data is not self.data[i] or states.get(p) is not own:
-                return False
-            for k, views in self.views.items():
-                if own.get(k) is not views[i]:
-                    return False
-            for k in self.counters:
-                if own.get(k) != first[k]:
-                    return False
-        return True
-
     def dissolve(self, states: States) -> None:
         """Give each state that still lies here arrays of its own."""
-        for k, views in self.views.items():
+        for k, views in self.arrays.items():
             for p, own, view in zip(self.params, self.states, views, strict=True):
                 if states.get(p) is own and own.get(k) is view:
                     own[k] = view.copy()  # type: ignore[union-attr]
@@ -119,13 +138,12 @@ class Bucket:
         """One step of all its parameters. If the method raises, no parameter has moved."""
         self.xp.concatenate(self.data, None, self.values)
         self.xp.concatenate([p.grad.data for p in self.params], None, self.gradients)  # type: ignore[union-attr]
-        counters = {k: self.states[0][k] for k in self.counters}
+        counters = self.counted()
         advance(counters)
         update(real(self.values), real(self.gradients), counters | {k: real(a) for k, a in self.flat.items()})
-        for own, a, place in zip(self.states, self.data, self.places, strict=True):
+        for a, place in zip(self.data, self.places, strict=True):
             a[...] = place
-            stamp(a, by)
-            own.update(counters)
+        self.finish(counters, by)
 
 
 class Plan:
@@ -176,4 +194,4 @@ def _portions(params: list[Tensor]) -> list[list[Tensor]]:
     return portions
 
 
-__all__ = ["Bucket", "Plan", "blockwise", "real", "slot"]
+__all__ = ["Bucket", "Crew", "Plan", "blockwise", "real", "slot"]

@@ -49,12 +49,8 @@ SENDS = {
     "nn.functional.adaptive_max_pool3d": TABLE,
     **{
         f"nn.functional.{name}": "the generator draws on the host"
-        for name in (
-            *("alpha_dropout", "drop_path", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
-            *("gaussian_dropout", "gaussian_noise", "rrelu", "stochastic_pool2d"),
-        )
+        for name in ("gaussian_dropout", "gaussian_noise", "gumbel_softmax", "rrelu", "stochastic_pool2d")
     },
-    "nn.functional.gumbel_softmax": "the generator draws on the host",
     "nn.functional.interpolate": TABLE,
     "nn.functional.pad": TABLE,
     "nanquantile": TABLE,

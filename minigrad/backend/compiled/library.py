@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -87,10 +88,16 @@ def _load(family: str) -> Any:
 
 
 def key(family: str, cc: Compiler) -> str:
-    """What a library depends on, as a name: its source, the headers, flags, compiler and processor."""
-    parts = [(SOURCES / f"{family}.c").read_bytes(), *[h.read_bytes() for h in sorted(SOURCES.glob("*.h"))]]
-    parts += [repr((FLAGS, cc.command, cc.options, cc.version, compiler.processor())).encode()]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
+    """What a library depends on, as a name: its source with what that includes, flags, compiler and processor."""
+    texts: dict[str, str] = {}
+    waiting = [f"{family}.c"]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            texts[name] = (SOURCES / name).read_text(encoding="utf-8")
+            waiting += re.findall(r'^#include "([^"]+)"', texts[name], re.MULTILINE)
+    parts = (sorted(texts.items()), FLAGS, cc.command, cc.options, cc.version, compiler.processor())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
 def built(family: str, cc: Compiler) -> Path:

@@ -56,7 +56,7 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True) -> Any:
         >>> import minigrad as mg
         >>> _ = mg.manual_seed(0)
         >>> mg.nn.functional.dropout2d(mg.ones((4, 1, 2)), 0.5).tolist()
-        [[[0.0, 0.0]], [[0.0, 0.0]], [[2.0, 2.0]], [[0.0, 0.0]]]
+        [[[2.0, 2.0]], [[2.0, 2.0]], [[0.0, 0.0]], [[2.0, 2.0]]]
     """
     return dropped("dropout2d", x, p, training, _channels("dropout2d", 2))
 
@@ -91,7 +91,7 @@ def drop_path(x: Any, p: float, training: bool = True) -> Any:
         >>> import minigrad as mg
         >>> _ = mg.manual_seed(0)
         >>> mg.nn.functional.drop_path(mg.ones((4, 2)), 0.5).tolist()
-        [[0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [0.0, 0.0]]
+        [[2.0, 2.0], [2.0, 2.0], [0.0, 0.0], [2.0, 2.0]]
     """
 
     def samples(x: Any) -> tuple[int, ...]:

@@ -8,10 +8,21 @@ import numpy as np
 
 from ...autograd import Tensor
 from ...autograd.node import stamp
+from ...autograd.op import Op, compiled
 from ...autograd.tensor import wrap
 from ...backend import working_dtype
 from ...backend.arrays import namespace
 from ...errors import MinigradError
+
+
+def _scale(arrays: list[Any], factor: Any) -> None:
+    for g in arrays:
+        g *= factor.astype(g.dtype)
+
+
+NORM = Op("norm", (), (), kernel=lambda xp: lambda arrays: None, doc="The 2-norm of a list of arrays, in C alone.")
+SCALE = Op("scale", (), (), kernel=lambda xp: _scale, doc="A list of arrays times a number, in place.")
+compiled("optimizers", NORM, SCALE)
 
 
 def _gradients(parameters: Any) -> list[Any]:
@@ -43,6 +54,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
         NonFiniteGradientError: the norm is not finite, and that is an error.
         ValueError: norm_type is not positive.
 
+    Numerics: in the working precision; the kernel in C accumulates the 2-norm in float64, so that squares do not overflow.
     Example:
         >>> import minigrad as mg
         >>> from minigrad.nn.utils import get_total_norm
@@ -59,8 +71,9 @@ def _total(who: str, arrays: list[Any], norm_type: float, error_if_nonfinite: bo
     if not arrays:
         return np.zeros((), "float32")
     xp = namespace(type(arrays[0]))
-    total = _norm(xp, xp.stack([_norm(xp, a, norm_type) for a in arrays]), norm_type)
-    total = xp.asarray(total)
+    total = NORM.kernels[type(arrays[0])](arrays) if norm_type == 2 else None
+    if total is None:
+        total = xp.asarray(_norm(xp, xp.stack([_norm(xp, a, norm_type) for a in arrays]), norm_type))
     if error_if_nonfinite and not bool(xp.isfinite(total)):
         raise NonFiniteGradientError(
             f"{who}: the total norm of the gradients is {float(total)}, so they cannot be clipped; "
@@ -111,9 +124,8 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
     total = _total("clip_grad_norm_", arrays, norm_type, error_if_nonfinite)
     if arrays:
         xp = namespace(type(arrays[0]))
-        factor = xp.minimum(max_norm / (total + 1e-6), 1)
+        SCALE.kernels[type(arrays[0])](arrays, xp.asarray(xp.minimum(max_norm / (total + 1e-6), 1)))
         for g in arrays:
-            g *= factor.astype(g.dtype)
             stamp(g, "clip_grad_norm_")
     return wrap(total, None)
 

@@ -6,6 +6,7 @@ from typing import Any
 from ...autograd.fused import fused
 from ...autograd.inplace import check_writable
 from ...autograd.node import stamp
+from ...autograd.op import compiled
 from ...autograd.tensor import Tensor, raw
 from ...backend import working_dtype
 from ...backend.arrays import namespace
@@ -37,6 +38,7 @@ BATCH_NORM = fused(
     name="batch_norm",
 )
 INSTANCE_NORM = fused(_measured, _measured_slopes, _measured_composed, inputs=3, name="instance_norm")
+compiled("norms", INSTANCE_NORM)
 
 
 # -- by statistics that are given -------------------------------------------------------------------------------------
@@ -69,6 +71,7 @@ def _affine_composed(x: Any, weight: Any, bias: Any, m: Any, r: Any) -> Any:
 
 
 FROZEN_NORM = fused(_affine, _affine_slopes, _affine_composed, inputs=3, name="frozen_norm")
+compiled("batchnorm", BATCH_NORM, FROZEN_NORM)
 
 
 def _frozen(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float, how: tuple) -> Any:

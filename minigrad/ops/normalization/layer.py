@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd.fused import fused
+from ...autograd.op import compiled
 from ...backend import working_dtype
 from ...errors import ShapeError
 from ..shape import reshape
@@ -15,6 +16,7 @@ from .moments import composed, fitting, floating, kernel, positive, slopes
 LAYER_NORM = fused(kernel, slopes, composed, inputs=3, name="layer_norm")
 RMS_NORM = fused(kernel, slopes, composed, inputs=3, name="rms_norm")
 GROUP_NORM = fused(kernel, slopes, composed, inputs=3, name="group_norm")
+compiled("norms", LAYER_NORM, RMS_NORM, GROUP_NORM)
 
 
 def lengths_of(who: str, normalized_shape: Any) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from ...autograd.forms import apply, general
-from ...autograd.op import Op
+from ...autograd.op import Op, compiled
 from ...backend import working_dtype
 from ...errors import DTypeError
 from ..logic import not_equal, where
@@ -72,6 +72,7 @@ SPREAD: Op = general(
     lambda v, shape, kernel, stride, padding, include, divisor: apply(AVERAGE, (v,), shape[2:], kernel, stride, padding, include, divisor),
     name="avg_pool_gradient",
 )
+compiled("pooling", AVERAGE, SPREAD)
 
 
 def _avg_pool(

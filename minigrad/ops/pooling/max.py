@@ -9,7 +9,7 @@ from typing import Any
 
 from ...autograd.forms import apply, general
 from ...autograd.mode import recording
-from ...autograd.op import Op
+from ...autograd.op import Op, compiled
 from ...autograd.tensor import Tensor, raw, wrap
 from ...backend.arrays import namespace
 from ...errors import DTypeError
@@ -100,6 +100,7 @@ SCATTER: Op = general(
     lambda v, index, kernel, stride, padding, dilation: apply(SELECT, (v,), None, index, kernel, stride, padding, dilation),
     name="max_pool_gradient",
 )
+compiled("pooling", MAXIMA, SCATTER)
 
 
 def max_pool(

@@ -11,39 +11,84 @@ from ..exponential import sigmoid
 from ..fused import linear
 from ..joining import split
 from ..trigonometric import tanh
-from .steps import Sizes, earlier, flow, last, start, steps, unrolled, weight_slope, widened
+from .steps import Sizes, dense, earlier, flow, last, start, step_kernels, steps, unrolled, weight_slope, widened
 
 
+# -- a step -----------------------------------------------------------------------------------------------------------
+def _step(xp: Any, gates: Any, more: Any, before: Any, state: Any, out: Any) -> None:
+    """The gates' values in place of their arguments, gates + more; the new state, and the output, from the state before."""
+    n = state.shape[1]
+    gates += more
+    xp.tanh(gates, out=gates)
+    for logistic in (gates[:, : 2 * n], gates[:, 3 * n :]):
+        logistic *= 0.5
+        logistic += 0.5
+    xp.multiply(gates[:, n : 2 * n], before, out=state)
+    xp.multiply(gates[:, :n], gates[:, 2 * n : 3 * n], out=out)
+    state += out
+    xp.tanh(state, out=out)
+    out *= gates[:, 3 * n :]
+
+
+def _step_gradient(xp: Any, slopes: Any, gates: Any, state: Any, before: Any, d: Any, extra: Any, flow: Any) -> None:
+    """The slopes of the gates' arguments; flow, what flows back to the state, becomes what flows to the state before.
+
+    d, overwritten, and extra, if it is not d again, are what flows back to the output.
+    """
+    n = state.shape[1]
+    if extra is not d:
+        d += extra
+    i, f, new, o = gates[:, :n], gates[:, n : 2 * n], gates[:, 2 * n : 3 * n], gates[:, 3 * n :]
+    s_i, s_f, s_new, s_o = slopes[:, :n], slopes[:, n : 2 * n], slopes[:, 2 * n : 3 * n], slopes[:, 3 * n :]
+    xp.multiply(gates, gates, out=slopes)
+    xp.subtract(gates, slopes, out=slopes)  # y (1 - y), the slope of a sigmoid, and 1 - y y, that of tanh
+    xp.multiply(new, new, out=s_new)
+    xp.subtract(1, s_new, out=s_new)
+    e = xp.tanh(state)
+    s_o *= d
+    s_o *= e
+    e *= e
+    xp.subtract(1, e, out=e)
+    e *= o
+    e *= d
+    flow += e
+    gate = slopes.reshape((slopes.shape[0], 4, n))[:, :3]
+    gate *= flow[:, None]
+    s_i *= new
+    s_f *= before
+    s_new *= i
+    flow *= f
+
+
+STEP, STEP_GRADIENT = step_kernels("lstm_step", _step), step_kernels("lstm_step_gradient", _step_gradient)
+
+
+# -- a sequence -------------------------------------------------------------------------------------------------------
 def _lstm(xp: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sizes, reverse: bool) -> Any:
     out, (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr) = widened(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
     rows, n, width, wide = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], x.dtype
     half = xp.full(4 * n, 0.5, wide)
     half[2 * n : 3 * n] = 1
-    shift = 1 - half
     gates = xp.matmul(x, (w_ih * half[:, None]).T)
     if b_ih is not None:
         gates += (b_ih + b_hh) * half
-    w = (w_hh * half[:, None]).T
-    h0, c0 = start(xp, h0, rows, width, wide), start(xp, c0, rows, n, wide)
+    w, v = (w_hh * half[:, None]).T, None if w_hr is None else w_hr.T
+    h = h0 = start(xp, h0, rows, width, wide)
+    state = c0 = start(xp, c0, rows, n, wide)
     y, c = xp.empty((x.shape[0], width), wide), xp.empty((x.shape[0], n), wide)
-    wider, room = xp.empty((rows, 4 * n), wide), xp.empty((rows, n), wide)
+    wider, room, step = xp.empty((rows, 4 * n), wide), None if v is None else xp.empty((rows, n), wide), STEP[type(gates)]
     for a, b, p, m in steps(sizes, reverse):
         k = b - a
-        u, v, cell, e = gates[a:b], wider[:k], c[a:b], room[:k]
-        xp.matmul(earlier(xp, y, h0, p, m, k), w, out=v)
-        u += v
-        xp.tanh(u, out=u)
-        u *= half
-        u += shift
-        xp.multiply(u[:, n : 2 * n], earlier(xp, c, c0, p, m, k), out=cell)
-        xp.multiply(u[:, :n], u[:, 2 * n : 3 * n], out=e)
-        cell += e
-        xp.tanh(cell, out=e)
-        if w_hr is None:
-            xp.multiply(u[:, 3 * n :], e, out=y[a:b])
+        more, before = wider[:k], state
+        if before.shape[0] != k:
+            h, before = earlier(xp, y, h0, p, m, k), earlier(xp, c, c0, p, m, k)
+        xp.matmul(h, w, out=more)
+        h, state = y[a:b], c[a:b]
+        if room is None:
+            step(gates[a:b], more, before, state, h)
         else:
-            e *= u[:, 3 * n :]
-            xp.matmul(e, w_hr.T, out=y[a:b])
+            step(gates[a:b], more, before, state, room[:k])
+            xp.matmul(room[:k], v, out=h)
     made = (y, last(xp, y, sizes, reverse), last(xp, c, sizes, reverse))
     return tuple([v.astype(out, copy=False) for v in made]), (gates, c, y)
 
@@ -66,41 +111,21 @@ def _lstm_slopes(
 ) -> Any:
     (gates, c, y), (gy, gh, gc) = kept, g
     _, (x, h0, c0, w_ih, w_hh, w_hr, gy) = widened(xp, x, h0, c0, w_ih, w_hh, w_hr, gy)
-    rows, n, width, wide = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], gates.dtype
-    h0, c0 = start(xp, h0, rows, width, wide), start(xp, c0, rows, n, wide)
-    back, back_c = flow(xp, gh, rows, width, wide), flow(xp, gc, rows, n, wide)
-    slopes, room = xp.empty_like(gates), xp.empty((rows, n), wide)
+    rows, n, width, wide, gy = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], gates.dtype, dense(xp, gy)
+    c0, back, back_c = start(xp, c0, rows, n, wide), flow(xp, gh, rows, width, wide), flow(xp, gc, rows, n, wide)
+    slopes, step = xp.empty_like(gates), STEP_GRADIENT[type(gates)]
     projected: Any = None if w_hr is None else xp.empty_like(y)
-    apart = slopes.reshape((slopes.shape[0], 4, n))
     for a, b, p, m in reversed(steps(sizes, reverse)):
         k = b - a
-        u, s, d, dc, e = gates[a:b], slopes[a:b], back[:k], back_c[:k], room[:k]
-        if gy is not None:
-            d += gy[a:b]
+        s, d, extra = slopes[a:b], back[:k], None if gy is None else gy[a:b]
         dr = d
         if w_hr is not None:
+            if extra is not None:
+                d += extra
             projected[a:b] = d
-            dr = xp.matmul(d, w_hr)
-        i, f, new, o = u[:, :n], u[:, n : 2 * n], u[:, 2 * n : 3 * n], u[:, 3 * n :]
-        s_i, s_f, s_new, s_o = s[:, :n], s[:, n : 2 * n], s[:, 2 * n : 3 * n], s[:, 3 * n :]
-        xp.multiply(u, u, out=s)
-        xp.subtract(u, s, out=s)  # y (1 - y), the slope of a sigmoid, and 1 - y y, that of tanh
-        xp.multiply(new, new, out=s_new)
-        xp.subtract(1, s_new, out=s_new)
-        xp.tanh(c[a:b], out=e)
-        s_o *= dr
-        s_o *= e
-        e *= e
-        xp.subtract(1, e, out=e)
-        e *= o
-        e *= dr
-        dc += e
-        gate = apart[a:b, :3]
-        gate *= dc[:, None]
-        s_i *= new
-        s_f *= earlier(xp, c, c0, p, m, k)
-        s_new *= i
-        dc *= f
+            dr, extra = xp.matmul(d, w_hr), None
+        before = c[p : p + k] if m == k else earlier(xp, c, c0, p, m, k)
+        step(s, gates[a:b], c[a:b], before, dr, dr if extra is None else extra, back_c[:k])
         xp.matmul(s, w_hh, out=d)
     db = xp.add.reduce(slopes, 0) if wanted[5] or wanted[6] else None
     return (

@@ -6,15 +6,23 @@ equal lengths is the ordinary (time, batch) layout, and none of this costs it an
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from ...autograd.op import Op, compiled
 from ...autograd.tensor import raw
 from ...backend import working_dtype
-from ...backend.arrays import namespace
+from ...backend.arrays import Kernels, namespace
 from ..joining import concat
 
 Sizes = tuple[int, ...]
+
+
+def step_kernels(name: str, f: Callable) -> Kernels:
+    """The kernels for what a step does between two products of matrices, ``f(xp, *arrays)``; there is a form in C of each."""
+    op = Op(name, (), (), kernel=lambda xp: partial(f, xp))
+    compiled("recurrent", op)
+    return op.kernels
 
 
 @lru_cache(maxsize=64)
@@ -57,20 +65,24 @@ def last(xp: Any, states: Any, sizes: Sizes, reverse: bool) -> Any:
     return y
 
 
-def weight_slope(xp: Any, slopes: Any, states: Any, start: Any, sizes: Sizes, reverse: bool) -> Any:
-    """The gradient of the matrix that the earlier states were multiplied by: the sum of slopes^T @ earlier over all steps."""
+def weight_slope(xp: Any, slopes: Any, states: Any, first: Any, sizes: Sizes, reverse: bool) -> Any:
+    """The gradient of the matrix that the earlier states were multiplied by: the sum of slopes^T @ earlier over all steps.
+
+    ``first`` is the state at the start, None where it is zero.
+    """
     n = sizes[0]
     if sizes[-1] == n:
         k = slopes.shape[0] - n
-        first, then, before = (slopes[k:], slopes[:k], states[n:]) if reverse else (slopes[:n], slopes[n:], states[:k])
-        w = xp.matmul(first.T, start)
-        if k:
-            w += xp.matmul(then.T, before)
+        early, then, before = (slopes[k:], slopes[:k], states[n:]) if reverse else (slopes[:n], slopes[n:], states[:k])
+        w = xp.matmul(then.T, before)  # zero where there is but one step
+        if first is not None:
+            w += xp.matmul(early.T, first)
         return w
-    before = xp.empty_like(states)
+    before = xp.zeros_like(states) if first is None else xp.empty_like(states)
     for a, b, p, m in steps(sizes, reverse):
         before[a : a + m] = states[p : p + m]
-        before[a + m : b] = start[m : b - a]
+        if first is not None:
+            before[a + m : b] = first[m : b - a]
     return xp.matmul(slopes.T, before)
 
 
@@ -84,6 +96,11 @@ def widened(xp: Any, *arrays: Any) -> tuple[Any, list]:
 def start(xp: Any, state: Any, rows: int, width: int, dtype: Any) -> Any:
     """The state at the start: zeros if none was given."""
     return xp.zeros((rows, width), dtype) if state is None else state
+
+
+def dense(xp: Any, g: Any) -> Any:
+    """The gradient of an output, if there is one, row after row in memory."""
+    return None if g is None else xp.ascontiguousarray(g)
 
 
 def flow(xp: Any, g: Any, rows: int, width: int, dtype: Any) -> Any:

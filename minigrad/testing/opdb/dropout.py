@@ -1,6 +1,7 @@
 """Rows of nn/functional/noise.py: random, so they are tested with a fixed seed."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,21 @@ def _normal(shape: tuple) -> Any:
     return generator().rng.standard_normal(shape, dtype="float32").astype("float64")
 
 
+def keeps(shape: tuple, p: float) -> Any:
+    """The mask of the first draw after the seed, number by number: Philox4x32-10 in Python's integers (Salmon et al., 2011)."""
+    manual_seed(7)
+    key = generator().rng.bit_generator.random_raw()
+    kept = []
+    for i in range(prod(shape)):
+        a, b, c, d, left, right = i // 4, 0, 0, 0, key % 2**32, key >> 32
+        for _ in range(10):
+            (h, low), (i_h, i_low) = divmod(a * 0xD2511F53, 2**32), divmod(c * 0xCD9E8D57, 2**32)
+            a, b, c, d = i_h ^ b ^ left, i_low, h ^ d ^ right, low
+            left, right = (left + 0x9E3779B9) % 2**32, (right + 0xBB67AE85) % 2**32
+        kept.append((a, b, c, d)[i % 4] / 2**32 >= p)
+    return np.array(kept, bool).reshape(shape)
+
+
 def _dropped(axes: Callable) -> Callable:
     """Dropout with one draw for each index of the axes that ``axes(ndim)`` counts."""
 
@@ -40,7 +56,7 @@ def _dropped(axes: Callable) -> Callable:
         if p == 1:
             return x * 0
         k = axes(x.ndim)
-        keep = _uniform((*x.shape[:k], *[1] * (x.ndim - k))) >= p
+        keep = keeps((*x.shape[:k], *[1] * (x.ndim - k)), p)
         return np.where(keep, x / (1 - p), 0)
 
     return reference
@@ -53,7 +69,7 @@ def _alpha(axes: Callable) -> Callable:
         if p == 1:
             return x * 0
         k, low = axes(x.ndim), -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
-        keep = _uniform((*x.shape[:k], *[1] * (x.ndim - k))) >= p
+        keep = keeps((*x.shape[:k], *[1] * (x.ndim - k)), p)
         variance = (1 - p) * (1 + p * low**2)
         return (np.where(keep, x, low) - p * low) / np.sqrt(variance)
 

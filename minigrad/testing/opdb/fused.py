@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 
-from ...backend import generator, manual_seed
+from ...backend import manual_seed
 from ...errors import DTypeError, IndexRangeError, ShapeError
 from ...nn import functional as F
 from ...ops import fused
 from ..spec import OpSpec, S
+from .dropout import keeps
 
 
 def _linear(x, weight, bias=None):
@@ -54,8 +55,7 @@ def _dropout(x, p=0.5, training=True):
         return x
     if p == 1:
         return np.zeros_like(x)
-    manual_seed(7)
-    return np.where(generator().rng.random(x.shape, dtype="float32") < p, 0, x / (1 - p))
+    return np.where(keeps(x.shape, p), x / (1 - p), 0)
 
 
 def _binary(p, t, weight=None, reduction="mean"):

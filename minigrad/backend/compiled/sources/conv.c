@@ -24,9 +24,18 @@ enum { LANES = BYTES / 4, WIDE = SPAN * LANES, TAPS = 3, PIECES = 8 };
 typedef float vector __attribute__((vector_size(BYTES), aligned(4)));
 
 static inline long up(long a, long b) { return (a + b - 1) / b; }
-static float *room(long n) {
-    void *p = NULL;
-    return posix_memalign(&p, 64, (size_t)(n + 64) * sizeof(float)) ? NULL : p;
+
+/* Room for n numbers, kept by the thread for its next call, as fresh memory costs more than what is computed in it. */
+enum { IMAGE, SUMS, WEIGHTS, TOTALS, ROOMS };
+static float *room(int which, long n) {
+    static _Thread_local struct { float *place; long size; } kept[ROOMS];
+    if (n + 64 > kept[which].size) {
+        void *p = NULL;
+        free(kept[which].place);
+        kept[which].place = posix_memalign(&p, 64, (size_t)(n + 64) * sizeof(float)) ? NULL : p;
+        kept[which].size = kept[which].place ? n + 64 : 0;
+    }
+    return kept[which].place;
 }
 
 /* Images (n, c, h, w), kernels (o, c / groups, kh, kw), results (n, o, oh, ow). */
@@ -89,7 +98,7 @@ KERNEL(forward, struct geometry g; const float *x; const float *weights; const f
     const struct geometry *g = &my.g;
     const long channels = g->c / g->groups, outs = g->o / g->groups, taps = g->kh * g->kw, plane = my.size * g->sh * g->sw;
     const long flat = g->oh * my.wide, line = up(flat, WIDE) * WIDE, blocks = up(outs, OUTS);
-    float *image = room(channels * plane), *sums = room(OUTS * line);
+    float *image = room(IMAGE, channels * plane), *sums = room(SUMS, OUTS * line);
     if (!image || !sums)
         *my.failed = 1;
     else {
@@ -111,15 +120,13 @@ KERNEL(forward, struct geometry g; const float *x; const float *weights; const f
             }
         }
     }
-    free(image);
-    free(sums);
 }
 
 static int convolve(struct geometry g, const float *x, const float *w, const float *bias, float *y) {
     const long channels = g.c / g.groups, outs = g.o / g.groups, taps = g.kh * g.kw, blocks = up(outs, OUTS), packed = blocks * OUTS * channels * taps;
     const long high = g.oh + (g.kh - 1) * g.dh / g.sh, wide = g.ow + (g.kw - 1) * g.dw / g.sw, size = high * wide + WIDE;
     long *far = malloc(2 * taps * sizeof(long)), *tap = far + taps;
-    float *weights = room(g.groups * packed);
+    float *weights = room(WEIGHTS, g.groups * packed);
     _Atomic int failed = !far || !weights;
     if (!failed) {
         for (long t = 0; t < taps; t++) tap[t] = t, far[t] = distance(&g, t / g.kw, t % g.kw, wide, size);
@@ -127,7 +134,6 @@ static int convolve(struct geometry g, const float *x, const float *w, const flo
         LAUNCH(forward, g.n * g.groups, 1 + (1 << 16) / (1 + outs * channels * taps * g.oh * wide), g, x, weights, bias, y, far, high, wide, size, &failed);
     }
     free(far);
-    free(weights);
     return failed;
 }
 
@@ -137,7 +143,7 @@ KERNEL(backward, struct geometry g; const float *dy; const float *weights; const
     const struct geometry *g = &my.g;
     const long channels = g->c / g->groups, outs = g->o / g->groups, phases = g->sh * g->sw, blocks = up(channels, OUTS);
     const long flat = my.high * my.wide, line = up(flat, WIDE) * WIDE, across = up(g->w + (g->pw > 0 ? g->pw : 0), g->sw);
-    float *image = room(outs * my.size), *sums = room(OUTS * line);
+    float *image = room(IMAGE, outs * my.size), *sums = room(SUMS, OUTS * line);
     if (!image || !sums)
         *my.failed = 1;
     else {
@@ -167,8 +173,6 @@ KERNEL(backward, struct geometry g; const float *dy; const float *weights; const
             }
         }
     }
-    free(image);
-    free(sums);
 }
 
 static int convolve_back(struct geometry g, const float *dy, const float *w, const float *bias, float *dx) {
@@ -178,7 +182,7 @@ static int convolve_back(struct geometry g, const float *dy, const float *w, con
     const long wide = left + (across > g.ow ? across : g.ow), rows = above + (high > g.oh ? high : g.oh);
     const long size = up((rows + 1) * wide, WIDE) * WIDE + 2 * WIDE, packed = blocks * OUTS * outs * taps;
     long *far = malloc((2 * taps + phases + 1) * sizeof(long)), *tap = far + taps, *begin = tap + taps, k = 0;
-    float *weights = room(g.groups * packed);
+    float *weights = room(WEIGHTS, g.groups * packed);
     _Atomic int failed = !far || !weights;
     if (!failed) {
         for (long f = 0; f < phases; f++) {
@@ -197,7 +201,6 @@ static int convolve_back(struct geometry g, const float *dy, const float *w, con
                left, high, wide, size, &failed);
     }
     free(far);
-    free(weights);
     return failed;
 }
 
@@ -232,7 +235,7 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
     const struct geometry *g = &my.g;
     const long channels = g->c / g->groups, outs = g->o / g->groups, taps = g->kh * g->kw, plane = my.size * g->sh * g->sw, one = my.high * my.wide;
     const long many = g->o * channels * taps, padded = up(outs, OUTS) * OUTS;
-    float *image = room(channels * plane), *slopes = room(padded * my.line);
+    float *image = room(IMAGE, channels * plane), *slopes = room(SUMS, padded * my.line);
     if (!image || !slopes)
         *my.failed = 1;
     else
@@ -261,8 +264,6 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
                                      my.far + t, channels * taps, outs - o < OUTS ? outs - o : OUTS, taps - t < TAPS ? taps - t : TAPS);
                 }
         }
-    free(image);
-    free(slopes);
 }
 
 static int correlate(struct geometry g, const float *x, const float *dy, float *dw) {
@@ -274,7 +275,7 @@ static int correlate(struct geometry g, const float *x, const float *dy, float *
     while (beside > 1 && beside * one * (channels * g.sh * g.sw + g.o / g.groups) > 1 << 17) beside--;
     const long line = up(beside * one, LANES) * LANES, size = line + LANES + one;
     long *far = malloc(up(taps, TAPS) * TAPS * sizeof(long));
-    float *sums = room(pieces * many);
+    float *sums = room(TOTALS, pieces * many);
     _Atomic int failed = !far || !sums;
     if (!failed) {
         for (long t = 0; t < up(taps, TAPS) * TAPS; t++) far[t] = t < taps ? distance(&g, t / g.kw, t % g.kw, wide, size) : 0;
@@ -284,7 +285,6 @@ static int correlate(struct geometry g, const float *x, const float *dy, float *
             for (long i = 0; i < many; i++) dw[i] += sums[piece * many + i];
     }
     free(far);
-    free(sums);
     return failed;
 }
 

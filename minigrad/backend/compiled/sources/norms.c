@@ -1,416 +1,252 @@
-/* Norms by mean and variance, float32, in one reading for the statistics and one for the result, without anything of the input's size
-   in between.
-
-   The variance: numbers less a number near their mean, in pieces of PIECE, of which each is merged into those before it in double
-   precision (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). The number is the mean of the first piece,
-   for the second and later ones of all before, so that what cancels is no larger than the variance that there is. */
+/* Norms of single samples, float32: x is rows of which each has statistics of its own, a row is k stretches of l numbers, and row i has
+   the weights from (i mod groups) k on, one for each stretch. So layer norm has groups = 1, l = 1, group norm k channels of l positions. */
 #include "kernel.h"
+#include "moments.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-enum { PIECE = 2048, GRAIN = 16384, BLOCK = 64, LEVEL = 128, FEW = 65536 };
-enum { WEIGHT = 1, BIAS = 2, CENTER = 4, GIVEN = 8 }; /* what an entry is told of its arguments */
-
-static inline long smaller(long a, long b) { return a < b ? a : b; }
-static inline long larger(long a, long b) { return a > b ? a : b; }
-
-/* -- sums over stretches that lie in a row, or apart by a stride ---------------------------------------------------- */
-typedef struct {
-    double n, mean, squares;
-} moments;
-
-static inline void merge(moments *a, double n, double mean, double squares) {
-    const double both = a->n + n, apart = mean - a->mean, share = n / both;
-    a->squares += squares + apart * apart * (a->n * share);
-    a->mean += apart * share;
-    a->n = both;
-}
-
-static float sum(const float *x, long n) {
-    float s = 0;
-#pragma omp simd reduction(+ : s)
-    for (long i = 0; i < n; i++) s += x[i];
-    return s;
-}
-
-static moments measured(const float *x, long stretches, long stride, long length) {
-    float near = 0, s1 = 0, s2 = 0;
-    long held = 0;
-    for (long i = 0; i < stretches && held < PIECE; i++) {
-        const long n = smaller(length, PIECE - held);
-        near += sum(x + i * stride, n);
-        held += n;
-    }
-    near /= held;
-    held = 0;
-    moments a = {0, 0, 0};
-    for (long i = 0; i < stretches; i++)
-        for (long first = 0; first < length; first += PIECE) {
-            const long n = smaller(length - first, PIECE);
-            const float *p = x + i * stride + first;
-            float t1 = 0, t2 = 0;
-#pragma omp simd reduction(+ : t1, t2)
-            for (long j = 0; j < n; j++) {
-                const float d = p[j] - near;
-                t1 += d;
-                t2 += d * d;
-            }
-            s1 += t1, s2 += t2, held += n;
-            if (held >= PIECE || (i == stretches - 1 && first + n == length)) {
-                merge(&a, held, near + (double)s1 / held, s2 - (double)s1 * s1 / held);
-                near = a.mean, s1 = s2 = 0, held = 0;
-            }
-        }
-    return a;
-}
-
-static double squared(const float *x, long n) {
-    double s = 0;
-    for (long first = 0; first < n; first += PIECE) {
-        const long end = smaller(n, first + PIECE);
-        float t = 0;
-#pragma omp simd reduction(+ : t)
-        for (long j = first; j < end; j++) t += x[j] * x[j];
-        s += t;
-    }
-    return s;
-}
-
-typedef struct {
-    double g, gx;
-} slope;
-
-/* Sums of g and of g (x - m). */
-static slope sloped(const float *g, const float *x, long stretches, long stride, long length, float m) {
-    slope s = {0, 0};
-    for (long i = 0; i < stretches; i++)
-        for (long first = 0; first < length; first += PIECE) {
-            const long n = smaller(length - first, PIECE), at = i * stride + first;
-            const float *p = g + at, *q = x + at;
-            float t1 = 0, t2 = 0;
-#pragma omp simd reduction(+ : t1, t2)
-            for (long j = 0; j < n; j++) {
-                t1 += p[j];
-                t2 += p[j] * (q[j] - m);
-            }
-            s.g += t1, s.gx += t2;
-        }
-    return s;
-}
-
-/* -- what is done to a stretch ------------------------------------------------------------------------------------ */
-static void scaled(const float *x, float *y, long n, float m, float scale, float b) {
-#pragma omp simd
-    for (long j = 0; j < n; j++) y[j] = (x[j] - m) * scale + b;
-}
-
-static void sloped_to(const float *g, const float *x, float *dx, long n, float m, float a, float q, float scale) {
-#pragma omp simd
-    for (long j = 0; j < n; j++) dx[j] = (g[j] - a - (x[j] - m) * q) * scale;
-}
-
-static void times(const float *g, float *dx, long n, float scale) {
-#pragma omp simd
-    for (long j = 0; j < n; j++) dx[j] = g[j] * scale;
-}
-
-/* What is added where there is no bias: it keeps the sign of zeros. */
-static const float NOTHING = -0.0f;
-
-static inline void settle(double mean, double variance, double eps, float *m, float *v, float *r) {
-    variance = variance < 0 ? 0 : variance; /* NaN is not below 0 */
-    *m = (float)mean;
-    *v = (float)variance;
-    *r = (float)(1 / sqrt(variance + eps));
-}
-
-/* -- by channel: statistics over the first axis of (n, c, l) and the last -------------------------------------------- */
 typedef struct {
     const float *g, *x, *w, *b;
     float *y, *m, *v, *r, *dw, *db;
-    long n, c, l, slabs;
+    long rows, groups, k, l, slabs;
     double eps;
-    int given;
-    void *sums;
+    int centred;
+    float *sums;
 } norm;
 
-static inline void channel_to(const norm *my, long c, long first, long end) {
-    const float scale = my->w ? my->r[c] * my->w[c] : my->r[c], b = my->b ? my->b[c] : NOTHING;
-    for (long i = first; i < end; i++) scaled(my->x + (i * my->c + c) * my->l, my->y + (i * my->c + c) * my->l, my->l, my->m[c], scale, b);
+static inline void settled(const norm *o, long i) {
+    const long n = o->k * o->l;
+    const float *x = o->x + i * n;
+    if (o->centred) {
+        const moments a = measured(x, 1, 0, n);
+        settle(a.mean, a.squares / a.n, o->eps, o->m + i, o->v + i, o->r + i);
+    } else
+        settle(0, squared(x, n) / n, o->eps, o->m + i, o->v + i, o->r + i);
 }
 
-/* Channels are shared out, and where they are few, samples too, in slabs whose number follows from the shape alone. With one slab, what
-   was measured is still in the cache when it is scaled. */
-KERNEL(channels, norm of;) {
-    ROW(i, my.of.c * my.of.slabs) {
-        const norm *o = &my.of;
-        const long c = i / o->slabs, first = edge(o->n, 1, i % o->slabs, o->slabs), end = edge(o->n, 1, i % o->slabs + 1, o->slabs);
-        const moments a = measured(o->x + (first * o->c + c) * o->l, end - first, o->c * o->l, o->l);
-        if (o->slabs > 1)
-            ((moments *)o->sums)[i] = a;
-        else {
-            settle(a.mean, a.squares / a.n, o->eps, o->m + c, o->v + c, o->r + c);
-            channel_to(o, c, 0, o->n);
-        }
-    }
-}
-
-KERNEL(channels_to, norm of;) {
-    ROW(i, my.of.c * my.of.n) channel_to(&my.of, i % my.of.c, i / my.of.c, i / my.of.c + 1);
-}
-
-static inline void channel_slopes_to(const norm *my, long c, long first, long end, slope s) {
-    const float r = my->r[c], scale = my->w ? r * my->w[c] : r, n = (float)my->n * my->l;
-    const float a = s.g / n, q = (float)s.gx * r * r / n;
-    for (long i = first; i < end; i++) {
-        const long at = (i * my->c + c) * my->l;
-        if (my->given & GIVEN)
-            times(my->g + at, my->y + at, my->l, scale);
-        else
-            sloped_to(my->g + at, my->x + at, my->y + at, my->l, my->m[c], a, q, scale);
-    }
-}
-
-static inline void parameters(const norm *my, long c, slope s) {
-    if (my->dw) my->dw[c] = (float)(s.gx * my->r[c]);
-    if (my->db) my->db[c] = (float)s.g;
-}
-
-KERNEL(channel_slopes, norm of;) {
-    ROW(i, my.of.c * my.of.slabs) {
-        const norm *o = &my.of;
-        const long c = i / o->slabs, first = edge(o->n, 1, i % o->slabs, o->slabs), end = edge(o->n, 1, i % o->slabs + 1, o->slabs);
-        const long at = (first * o->c + c) * o->l;
-        const slope s = sloped(o->g + at, o->x + at, end - first, o->c * o->l, o->l, o->m[c]);
-        ((slope *)o->sums)[i] = s;
-        if (o->slabs == 1) {
-            parameters(o, c, s);
-            if (o->y) channel_slopes_to(o, c, 0, o->n, s);
-        }
-    }
-}
-
-KERNEL(channel_slopes_to, norm of;) {
-    ROW(i, my.of.c * my.of.n) channel_slopes_to(&my.of, i % my.of.c, i / my.of.c, i / my.of.c + 1, ((slope *)my.of.sums)[i % my.of.c]);
-}
-
-/* -- by column: (n, c), in blocks of columns, which are read row after row ------------------------------------------- */
-typedef struct {
-    double n, mean[BLOCK], squares[BLOCK];
-} column_moments;
-typedef struct {
-    double g[BLOCK], gx[BLOCK];
-} column_slopes;
-
-static inline long blocks(long c) { return (c + BLOCK - 1) / BLOCK; }
-
-static void columns_merged(column_moments *a, double n, const double *mean, const double *squares, long w) {
-    const double both = a->n + n, share = n / both, weight = a->n * share;
-    for (long j = 0; j < w; j++) {
-        const double apart = mean[j] - a->mean[j];
-        a->squares[j] += squares[j] + apart * apart * weight;
-        a->mean[j] += apart * share;
-    }
-    a->n = both;
-}
-
-static void columns_measured(const float *x, long rows, long stride, long w, column_moments *a) {
-    float near[BLOCK] = {0}, s1[BLOCK], s2[BLOCK];
-    double mean[BLOCK], squares[BLOCK];
-    const long some = smaller(rows, LEVEL);
-    for (long i = 0; i < some; i++)
+/* A row of which each number has its own weight. */
+static void scaled_each(const float *x, float *y, long n, float m, float r, const float *w, const float *b) {
+    if (w && b) {
 #pragma omp simd
-        for (long j = 0; j < w; j++) near[j] += x[i * stride + j];
-    for (long j = 0; j < w; j++) near[j] /= some, a->mean[j] = a->squares[j] = 0;
-    a->n = 0;
-    for (long first = 0; first < rows; first += LEVEL) {
-        const long end = smaller(rows, first + LEVEL);
-        const double n = end - first;
-        for (long j = 0; j < w; j++) s1[j] = s2[j] = 0;
-        for (long i = first; i < end; i++)
+        for (long j = 0; j < n; j++) y[j] = (x[j] - m) * r * w[j] + b[j];
+    } else if (w) {
 #pragma omp simd
-            for (long j = 0; j < w; j++) {
-                const float d = x[i * stride + j] - near[j];
-                s1[j] += d;
-                s2[j] += d * d;
-            }
-        for (long j = 0; j < w; j++) {
-            mean[j] = near[j] + s1[j] / n;
-            squares[j] = s2[j] - (double)s1[j] * s1[j] / n;
-        }
-        columns_merged(a, n, mean, squares, w);
-        for (long j = 0; j < w; j++) near[j] = (float)a->mean[j];
-    }
-}
-
-static void columns_settled(const norm *my, long c, long w, const column_moments *a) {
-    for (long j = 0; j < w; j++) settle(a->mean[j], a->squares[j] / a->n, my->eps, my->m + c + j, my->v + c + j, my->r + c + j);
-}
-
-static void columns_scaled(const norm *my, long c, long w, long first, long end) {
-    float m[BLOCK], scale[BLOCK], b[BLOCK];
-    for (long j = 0; j < w; j++) {
-        m[j] = my->m[c + j];
-        scale[j] = my->w ? my->r[c + j] * my->w[c + j] : my->r[c + j];
-        b[j] = my->b ? my->b[c + j] : NOTHING;
-    }
-    for (long i = first; i < end; i++) {
-        const float *x = my->x + i * my->c + c;
-        float *y = my->y + i * my->c + c;
-#pragma omp simd
-        for (long j = 0; j < w; j++) y[j] = (x[j] - m[j]) * scale[j] + b[j];
-    }
-}
-
-KERNEL(columns, norm of;) {
-    ROW(i, blocks(my.of.c) * my.of.slabs) {
-        const norm *o = &my.of;
-        const long c = i / o->slabs * BLOCK, w = smaller(BLOCK, o->c - c);
-        const long first = edge(o->n, 1, i % o->slabs, o->slabs), end = edge(o->n, 1, i % o->slabs + 1, o->slabs);
-        column_moments *a = (column_moments *)o->sums + i;
-        columns_measured(o->x + first * o->c + c, end - first, o->c, w, a);
-        if (o->slabs == 1) {
-            columns_settled(o, c, w, a);
-            columns_scaled(o, c, w, 0, o->n);
-        }
-    }
-}
-
-/* By LEVEL rows, of all blocks of columns. */
-KERNEL(columns_to, norm of;) {
-    ROW(i, (my.of.n + LEVEL - 1) / LEVEL) for (long c = 0; c < my.of.c; c += BLOCK)
-        columns_scaled(&my.of, c, smaller(BLOCK, my.of.c - c), i * LEVEL, smaller(my.of.n, (i + 1) * LEVEL));
-}
-
-static void columns_sloped(const norm *my, long c, long w, long first, long last, column_slopes *s) {
-    float s1[BLOCK], s2[BLOCK], m[BLOCK];
-    for (long j = 0; j < w; j++) s->g[j] = s->gx[j] = 0, m[j] = my->m[c + j];
-    for (; first < last; first += LEVEL) {
-        const long end = smaller(last, first + LEVEL);
-        for (long j = 0; j < w; j++) s1[j] = s2[j] = 0;
-        for (long i = first; i < end; i++) {
-            const float *g = my->g + i * my->c + c, *x = my->x + i * my->c + c;
-#pragma omp simd
-            for (long j = 0; j < w; j++) {
-                s1[j] += g[j];
-                s2[j] += g[j] * (x[j] - m[j]);
-            }
-        }
-        for (long j = 0; j < w; j++) s->g[j] += s1[j], s->gx[j] += s2[j];
-    }
-}
-
-static void columns_sloped_to(const norm *my, long c, long w, long first, long end, const column_slopes *s) {
-    float m[BLOCK], a[BLOCK], q[BLOCK], scale[BLOCK];
-    for (long j = 0; j < w; j++) {
-        const float r = my->r[c + j];
-        m[j] = my->m[c + j];
-        scale[j] = my->w ? r * my->w[c + j] : r;
-        a[j] = (float)(s->g[j] / my->n);
-        q[j] = (float)s->gx[j] * r * r / my->n;
-    }
-    for (long i = first; i < end; i++) {
-        const float *g = my->g + i * my->c + c, *x = my->x + i * my->c + c;
-        float *dx = my->y + i * my->c + c;
-        if (my->given & GIVEN)
-#pragma omp simd
-            for (long j = 0; j < w; j++) dx[j] = g[j] * scale[j];
-        else
-#pragma omp simd
-            for (long j = 0; j < w; j++) dx[j] = (g[j] - a[j] - (x[j] - m[j]) * q[j]) * scale[j];
-    }
-}
-
-static void column_parameters(const norm *my, long c, long w, const column_slopes *s) {
-    for (long j = 0; j < w; j++) parameters(my, c + j, (slope){s->g[j], s->gx[j]});
-}
-
-KERNEL(column_slopes, norm of;) {
-    ROW(i, blocks(my.of.c) * my.of.slabs) {
-        const norm *o = &my.of;
-        const long c = i / o->slabs * BLOCK, w = smaller(BLOCK, o->c - c);
-        const long first = edge(o->n, 1, i % o->slabs, o->slabs), end = edge(o->n, 1, i % o->slabs + 1, o->slabs);
-        column_slopes *s = (column_slopes *)o->sums + i;
-        columns_sloped(o, c, w, first, end, s);
-        if (o->slabs == 1) {
-            column_parameters(o, c, w, s);
-            if (o->y) columns_sloped_to(o, c, w, 0, o->n, s);
-        }
-    }
-}
-
-KERNEL(column_slopes_to, norm of;) {
-    ROW(i, (my.of.n + LEVEL - 1) / LEVEL) for (long c = 0; c < my.of.c; c += BLOCK)
-        columns_sloped_to(&my.of, c, smaller(BLOCK, my.of.c - c), i * LEVEL, smaller(my.of.n, (i + 1) * LEVEL),
-                          (column_slopes *)my.of.sums + c / BLOCK);
-}
-
-/* -- either of the two ---------------------------------------------------------------------------------------------- */
-/* Whether x is (n, c, ...) as C lays it out, or with the channels last, which is (n, c) to us. */
-static int laid(const array *x, norm *o) {
-    if (!is(x, FLOAT32) || x->axes < 2) return 0;
-    o->n = x->shape[0], o->c = x->shape[1], o->l = 1;
-    for (int i = 2; i < x->axes; i++) o->l *= x->shape[i];
-    if (o->n < 1 || o->c < 1 || o->l < 1) return 0;
-    if (!(x->flags & ORDERED)) {
-        long step = 4 * o->c;
-        if (o->c > 1 && x->strides[1] != 4) return 0;
-        for (int i = x->axes - 1; i >= 0; i--) {
-            if (i == 1) continue;
-            if (x->shape[i] > 1 && x->strides[i] != step) return 0;
-            step *= x->shape[i];
-        }
-        o->n *= o->l, o->l = 1;
-    }
-    if (o->l == 1)
-        o->slabs = blocks(o->c) >= 8 || o->n * o->c < FEW ? 1 : larger(1, smaller(16, o->n / (2 * LEVEL)));
-    else
-        o->slabs = o->c >= 16 || o->n * o->c * o->l < FEW ? 1 : smaller(o->n, (15 + o->c) / o->c);
-    return 1;
-}
-
-/* The parameters of each of c channels: an array that was given, or none. */
-static inline int fits(const array *o, int given, long c, float **to) {
-    *to = 0;
-    if (!given) return 1;
-    if (!is_ordered(o, FLOAT32) || size(o) != c) return 0;
-    *to = F32(o);
-    return 1;
-}
-
-ENTRY(batch_norm)(array *x, array *w, array *b, array *y, array *stats, double eps, int given) {
-    norm o = {.eps = eps, .given = given};
-    if (!laid(x, &o) || !like(x, y) || !is(y, FLOAT32) || !is_ordered(stats, FLOAT32) || size(stats) != 3 * o.c) return REFUSED;
-    if (!fits(w, given & WEIGHT, o.c, (float **)&o.w) || !fits(b, given & BIAS, o.c, (float **)&o.b)) return REFUSED;
-    o.x = F32(x), o.y = F32(y), o.m = F32(stats), o.v = o.m + o.c, o.r = o.v + o.c;
-    const long n = o.n * o.l;
-    if (o.l == 1) {
-        column_moments *all = o.sums = malloc(sizeof(column_moments) * blocks(o.c) * o.slabs);
-        if (!all) return REFUSED;
-        LAUNCH(columns, blocks(o.c) * o.slabs, larger(1, GRAIN * o.slabs / (n * BLOCK)), o);
-        if (o.slabs > 1) {
-            for (long i = 0; i < blocks(o.c); i++) {
-                const long c = i * BLOCK, width = smaller(BLOCK, o.c - c);
-                column_moments *a = all + i * o.slabs;
-                for (long s = 1; s < o.slabs; s++) columns_merged(a, a[s].n, a[s].mean, a[s].squares, width);
-                columns_settled(&o, c, width, a);
-            }
-            LAUNCH(columns_to, (o.n + LEVEL - 1) / LEVEL, larger(1, GRAIN / (LEVEL * o.c)), o);
-        }
+        for (long j = 0; j < n; j++) y[j] = (x[j] - m) * r * w[j];
     } else {
-        moments *all = o.sums = malloc(sizeof(moments) * o.c * o.slabs);
-        if (!all) return REFUSED;
-        LAUNCH(channels, o.c * o.slabs, larger(1, GRAIN * o.slabs / n), o);
-        if (o.slabs > 1) {
-            for (long c = 0; c < o.c; c++) {
-                moments a = all[c * o.slabs];
-                for (long s = 1; s < o.slabs; s++) merge(&a, all[c * o.slabs + s].n, all[c * o.slabs + s].mean, all[c * o.slabs + s].squares);
-                settle(a.mean, a.squares / a.n, eps, o.m + c, o.v + c, o.r + c);
+#pragma omp simd
+        for (long j = 0; j < n; j++) y[j] = (x[j] - m) * r + b[j];
+    }
+}
+
+KERNEL(rows, norm of;) {
+    ROW(i, my.of.rows) {
+        const norm *o = &my.of;
+        const long n = o->k * o->l, at = i % o->groups * o->k;
+        const float *x = o->x + i * n, *w = o->w ? o->w + at : 0, *b = o->b ? o->b + at : 0;
+        float *y = o->y + i * n;
+        settled(o, i);
+        const float m = o->m[i], r = o->r[i];
+        if (!w && !b)
+            scaled(x, y, n, m, r, NOTHING);
+        else if (o->l == 1)
+            scaled_each(x, y, n, m, r, w, b);
+        else
+            for (long j = 0; j < o->k; j++) scaled(x + j * o->l, y + j * o->l, o->l, m, w ? r * w[j] : r, b ? b[j] : NOTHING);
+    }
+}
+
+/* -- slopes, where each number has its own weight: rows in slabs, whose sums for the weights are then added up --------- */
+/* Sums of u = g w and of u (x - m). */
+static slope weighed(const float *g, const float *x, const float *w, long length, float m) {
+    slope s = {0, 0};
+    for (long first = 0; first < length; first += PIECE) {
+        const long n = smaller(length - first, PIECE);
+        const float *p = g + first, *q = x + first, *f = w + first;
+        float s1 = 0, s2 = 0;
+#define WEIGHED(T, j, u, v) u = AT(T, p, j) * AT(T, f, j), v = u * (AT(T, q, j) - m)
+        SUMS(n, s1, s2, WEIGHED);
+        s.g += s1, s.gx += s2;
+    }
+    return s;
+}
+
+static void each_to(const float *g, const float *x, const float *w, float *dx, long n, float m, float a, float q, float r) {
+#pragma omp simd
+    for (long j = 0; j < n; j++) dx[j] = (g[j] * w[j] - a - (x[j] - m) * q) * r;
+}
+
+static void added(const float *g, const float *x, long n, float m, float r, float *dw, float *db) {
+    if (dw) {
+#pragma omp simd
+        for (long j = 0; j < n; j++) dw[j] += g[j] * ((x[j] - m) * r);
+    }
+    if (db) {
+#pragma omp simd
+        for (long j = 0; j < n; j++) db[j] += g[j];
+    }
+}
+
+KERNEL(each_slopes, norm of;) {
+    ROW(s, my.of.slabs) {
+        const norm *o = &my.of;
+        const long n = o->k, width = n * o->groups, samples = o->rows / o->groups;
+        float *dw = o->dw ? o->sums + 2 * s * width : 0, *db = o->db ? o->sums + (2 * s + 1) * width : 0;
+        if (o->sums) memset(o->sums + 2 * s * width, 0, 2 * width * sizeof(float));
+        for (long i = edge(samples, 1, s, o->slabs) * o->groups; i < edge(samples, 1, s + 1, o->slabs) * o->groups; i++) {
+            const float *g = o->g + i * n, *x = o->x + i * n, m = o->centred ? o->m[i] : 0, r = o->r[i];
+            const long at = i % o->groups * n;
+            if (o->y) {
+                const slope t = o->w ? weighed(g, x, o->w + at, n, m) : sloped(g, x, 1, 0, n, m);
+                const float a = o->centred ? (float)(t.g / n) : 0, q = (float)t.gx * r * r / n;
+                if (o->w)
+                    each_to(g, x, o->w + at, o->y + i * n, n, m, a, q, r);
+                else
+                    sloped_to(g, x, o->y + i * n, n, m, a, q, r);
             }
-            LAUNCH(channels_to, o.n * o.c, larger(1, GRAIN / o.l), o);
+            added(g, x, n, m, r, dw ? dw + at : 0, db ? db + at : 0);
         }
+    }
+}
+
+KERNEL(added_up, norm of;) {
+    const long width = my.of.k * my.of.groups;
+    ROW(j, width) {
+        double dw = 0, db = 0;
+        for (long s = 0; s < my.of.slabs; s++) dw += my.of.sums[2 * s * width + j], db += my.of.sums[(2 * s + 1) * width + j];
+        if (my.of.dw) my.of.dw[j] = (float)dw;
+        if (my.of.db) my.of.db[j] = (float)db;
+    }
+}
+
+/* -- slopes, where a weight is that of a stretch --------------------------------------------------------------------- */
+KERNEL(stretch_slopes, norm of;) {
+    ROW(i, my.of.rows) {
+        const norm *o = &my.of;
+        const long n = o->k * o->l;
+        const float *g = o->g + i * n, *x = o->x + i * n, *w = o->w ? o->w + i % o->groups * o->k : 0;
+        const float m = o->centred ? o->m[i] : 0, r = o->r[i];
+        double u = 0, ux = 0;
+        for (long j = 0; j < o->k; j++) {
+            const slope s = sloped(g + j * o->l, x + j * o->l, 1, 0, o->l, m);
+            u += w ? w[j] * s.g : s.g;
+            ux += w ? w[j] * s.gx : s.gx;
+            if (o->sums) o->sums[2 * (i * o->k + j)] = (float)s.g, o->sums[2 * (i * o->k + j) + 1] = (float)(s.gx * r);
+        }
+        if (!o->y) continue;
+        const float q = (float)ux * r * r / n;
+        for (long j = 0; j < o->k; j++) {
+            const float by = w ? w[j] : 1;
+            const float *p = g + j * o->l, *z = x + j * o->l, a = o->centred ? (float)(u / n) : 0;
+            float *dx = o->y + i * n + j * o->l;
+#pragma omp simd
+            for (long t = 0; t < o->l; t++) dx[t] = (p[t] * by - a - (z[t] - m) * q) * r;
+        }
+    }
+}
+
+static void stretches_added_up(const norm *o) {
+    const long width = o->k * o->groups, samples = o->rows / o->groups;
+    for (long c = 0; c < width; c++) {
+        double dw = 0, db = 0;
+        for (long i = 0; i < samples; i++) db += o->sums[2 * (i * width + c)], dw += o->sums[2 * (i * width + c) + 1];
+        if (o->dw) o->dw[c] = (float)dw;
+        if (o->db) o->db[c] = (float)db;
+    }
+}
+
+/* -- what Python calls ------------------------------------------------------------------------------------------------- */
+/* x as rows, given the weights' shape in two numbers: how many groups of rows there are, and how many weights in a row. Rows of one
+   number, whose slope is 0 exactly, are not for here, where products are not rounded before they are subtracted. */
+static int laid(const array *x, long rows, long groups, long k, norm *o) {
+    const long all = is_ordered(x, FLOAT32) ? size(x) : 0;
+    if (all < 2 * rows || rows < 1 || groups < 1 || k < 1 || all % rows || rows % groups || all / rows % k) return 0;
+    o->rows = rows, o->groups = groups, o->k = k, o->l = all / rows / k;
+    return 1;
+}
+
+static int forward(array *x, array *w, array *b, array *y, array *stats, long rows, long groups, long k, double eps, int given) {
+    norm o = {.eps = eps, .centred = given & CENTER};
+    if (!laid(x, rows, groups, k, &o) || !is(y, FLOAT32) || !like(x, y) || !fits(stats, 1, 3 * rows, &o.m)) return REFUSED;
+    if (!fits(w, given & WEIGHT, groups * k, (float **)&o.w) || !fits(b, given & BIAS, groups * k, (float **)&o.b)) return REFUSED;
+    o.x = F32(x), o.y = F32(y), o.v = o.m + rows, o.r = o.v + rows;
+    LAUNCH(rows, rows, larger(1, GRAIN / (k * o.l)), o);
+    return DONE;
+}
+
+static int sloped_rows(norm o) {
+    const long width = o.k * o.groups, samples = o.rows / o.groups;
+    const int sums = o.dw || o.db;
+    /* slabs of 16 to 256 samples: so many that all threads have some, and so few that their sums are small beside x */
+    o.slabs = o.l > 1 ? samples : larger(1, smaller(samples / 16, larger(32, samples / 256)));
+    if (sums && !(o.sums = malloc(2 * o.slabs * width * sizeof(float)))) return REFUSED;
+    if (o.l == 1) {
+        LAUNCH(each_slopes, o.slabs, larger(1, GRAIN * o.slabs / (samples * width)), o);
+        if (sums) LAUNCH(added_up, width, larger(1, GRAIN / o.slabs), o);
+    } else {
+        LAUNCH(stretch_slopes, o.rows, larger(1, GRAIN / (o.k * o.l)), o);
+        if (sums) stretches_added_up(&o);
     }
     free(o.sums);
     return DONE;
+}
+
+static int backward(array *g, array *x, array *w, array *m, array *r, array *dx, array *dw, array *db, long rows, long groups, long k,
+                    int given) {
+    norm o = {.centred = given & CENTER};
+    if (!laid(x, rows, groups, k, &o) || !is(g, FLOAT32) || !like(g, x) || !fits(r, 1, rows, &o.r)) return REFUSED;
+    if (!fits(m, given & CENTER, rows, &o.m) || !fits(w, given & WEIGHT, groups * k, (float **)&o.w)) return REFUSED;
+    if (!fits(dw, given & FOR_WEIGHT, groups * k, &o.dw) || !fits(db, given & FOR_BIAS, groups * k, &o.db)) return REFUSED;
+    if (given & FOR_INPUT && (!is(dx, FLOAT32) || !like(x, dx))) return REFUSED;
+    o.g = F32(g), o.x = F32(x), o.y = given & FOR_INPUT ? F32(dx) : 0;
+    return sloped_rows(o);
+}
+
+#define NORM(name)                                                                                                             \
+    ENTRY(name)(array *x, array *w, array *b, array *y, array *stats, long rows, long groups, long k, double eps, int given) { \
+        return forward(x, w, b, y, stats, rows, groups, k, eps, given);                                                        \
+    }                                                                                                                          \
+    ENTRY(name##_gradient)(array *g, array *x, array *w, array *m, array *r, array *dx, array *dw, array *db, long rows,       \
+                           long groups, long k, int given) {                                                                   \
+        return backward(g, x, w, m, r, dx, dw, db, rows, groups, k, given);                                                    \
+    }
+NORM(layer_norm)
+NORM(rms_norm)
+NORM(group_norm)
+NORM(instance_norm)
+
+/* -- before the library is used for the first time, in a process of its own --------------------------------------- */
+static int differs(float a, double b) { return !(fabs(a - b) <= 1e-4 * (1 + fabs(b))); }
+
+static int wrong(long rows, long groups, long k, long l, int centred) {
+    float x[360], g[360], y[360], dx[360], stats[120], w[40], b[40], dw[40], db[40];
+    double want_dw[40] = {0}, want_db[40] = {0};
+    for (int i = 0; i < 360; i++) x[i] = 3 + 0.01f * (i * i % 97), g[i] = 0.02f * (i * 7 % 53) - 0.5f;
+    for (int i = 0; i < 40; i++) w[i] = 1 - 0.1f * i, b[i] = 0.3f * i;
+    const norm o = {g, x, w, b, y, stats, stats + rows, stats + 2 * rows, dw, db, rows, groups, k, l, 0, 1e-5, centred, 0};
+    LAUNCH(rows, rows, rows, o);
+    norm p = o;
+    p.y = dx;
+    if (sloped_rows(p)) return 1;
+    for (long i = 0; i < rows; i++) {
+        const long n = k * l, at = i % groups * k;
+        double m = 0, v = 0, u = 0, uh = 0;
+        for (long j = 0; j < n && centred; j++) m += x[i * n + j] / (double)n;
+        for (long j = 0; j < n; j++) v += (x[i * n + j] - m) * (x[i * n + j] - m) / n;
+        const double r = 1 / sqrt(v + 1e-5);
+        for (long j = 0; j < n; j++) {
+            const double h = (x[i * n + j] - m) * r, d = g[i * n + j];
+            u += d * w[at + j / l], uh += d * w[at + j / l] * h;
+            want_dw[at + j / l] += d * h, want_db[at + j / l] += d;
+            if (differs(y[i * n + j], h * w[at + j / l] + b[at + j / l])) return 1;
+        }
+        for (long j = 0; j < n; j++) {
+            const double h = (x[i * n + j] - m) * r;
+            if (differs(dx[i * n + j], r * (g[i * n + j] * w[at + j / l] - ((centred ? u : 0) + h * uh) / n))) return 1;
+        }
+    }
+    for (long j = 0; j < groups * k; j++)
+        if (differs(dw[j], want_dw[j]) || differs(db[j], want_db[j])) return 1;
+    return 0;
+}
+
+ENTRY(self_test)(void) {
+    return wrong(9, 1, 40, 1, 1) + 2 * wrong(9, 1, 40, 1, 0) + 4 * wrong(6, 3, 2, 30, 1) + 8 * wrong(40, 2, 3, 1, 1);
 }

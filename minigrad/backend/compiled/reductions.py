@@ -1,0 +1,67 @@
+"""Sums and means over axes, with double precision in between: of gradients of biases, of rows, of whole arrays; on all threads."""
+
+from collections.abc import Callable
+from itertools import groupby
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .forms import Family, Form
+
+FAMILY = Family("reductions")
+empty, float32 = np.empty, np.dtype("float32")
+
+
+def _lengths(shape: Any, reduced: Any) -> Any:
+    """The shape with neighbouring axes taken together, as three lengths: (whether the middle one is summed, a, b, c); None: it has more.
+
+    ``reduced`` are the axes to be summed.
+    """
+    axes = [(i in reduced, n) for i, n in enumerate(shape) if n != 1]
+    runs = [(summed, prod([n for _, n in run])) for summed, run in groupby(axes, lambda axis: axis[0])]
+    if not runs or len(runs) > 3:
+        return None
+    lengths = [n for _, n in runs]
+    if len(runs) == 1:
+        return 0, *((1, 1, lengths[0]) if runs[0][0] else (1, lengths[0], 1))
+    if len(runs) == 2:  # rows are contiguous, so sums of rows are those over the last of three axes
+        return (1, 1, *lengths) if runs[0][0] else (0, 1, *lengths)
+    return 0 if runs[0][0] else 1, *lengths
+
+
+def _reduction(c: Form, plain: Callable) -> Callable:
+    averaged = c.declared.name == "mean"
+
+    def kernel(x: Any, axis: Any, keepdims: bool) -> Any:
+        if x.size >= c.least and x.dtype == float32:
+            axes = range(x.ndim) if axis is None else axis
+            lengths = _lengths(x.shape, axes)
+            if lengths is not None:
+                y = empty([1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes], float32)
+                if not c.call(x, y, *lengths, x.size // y.size if averaged else 1):
+                    return y
+        return plain(x, axis, keepdims)
+
+    return kernel
+
+
+for _name in ("sum", "mean"):
+    FAMILY.form(_name, "oolllld", least=1 << 15)(_reduction)
+
+
+@FAMILY.form("sum_to", "oolllld", least=1 << 15)
+def sum_to(c: Form, plain: Callable) -> Callable:
+    """The sum over the axes along which a tensor of this shape was broadcast."""
+
+    def kernel(x: Any, shape: Any) -> Any:
+        if x.size >= c.least and x.dtype == float32:
+            lead = x.ndim - len(shape)
+            lengths = _lengths(x.shape, [i for i, n in enumerate(x.shape) if i < lead or shape[i - lead] != n])
+            if lengths is not None:
+                y = empty(shape, float32)
+                if not c.call(x, y, *lengths, 1):
+                    return y
+        return plain(x, shape)
+
+    return kernel
