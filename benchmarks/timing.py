@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from statistics import median, quantiles
 
+PAUSE = 0.1
+"""Seconds between turns, for the threads of the one before: those of OpenBLAS and OpenMP look for more work for a while before they sleep."""
+
 
 def timed(f: Callable[[], object], number: int) -> float:
     """Seconds per call."""
@@ -28,6 +31,9 @@ def alternate(
     out: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, f in candidates.items():
+            if number is None:
+                time.sleep(PAUSE)
+                timed(f, 1)
             out[name].append(timed(f, turns[name]))
     return out
 

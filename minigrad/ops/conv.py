@@ -69,7 +69,7 @@ def _side_by_side(xp: Any, g: Any, i: int, j: int, p: int, q: int, groups: int, 
 def _input_gradient(xp: Any, g: Any, w: Any, bias: Any, spatial: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     n, outputs, *out = g.shape
     kernel, inputs = w.shape[2:], w.shape[1] * groups
-    if prod(stride) == 1 and outputs <= 2 * inputs:
+    if prod(stride) == 1 and outputs <= 2 * inputs and prod(spatial) <= 2 * prod(out):
         # without a stride it is a convolution of g with the kernel turned round, which needs no scattered additions
         turned = xp.flip(w, tuple(range(2, w.ndim))).reshape(groups, outputs // groups, *w.shape[1:])
         turned = turned.swapaxes(1, 2).reshape(inputs, outputs // groups, *kernel)

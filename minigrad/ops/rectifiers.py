@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.arguments import number, operand
 from ..autograd.forms import apply, general, unary
-from ..autograd.op import compiled
+from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import add, clip, divide, minimum, multiply, subtract
@@ -39,7 +39,13 @@ def _leaky(xp: Any, x: Any, slope: float) -> Any:
     return xp.where(x > 0, x, x * slope)
 
 
-_leaky_op = general(_leaky, lambda g, x, slope: where(x > 0, g, g * slope), name="leaky_relu")
+def _leaky_slope(xp: Any, g: Any, x: Any, slope: float) -> Any:
+    return xp.where(x > 0, g, g * slope)
+
+
+_leaky_op = general(_leaky, lambda g, x, slope: apply(_leaky_gradient, (g, x), slope), name="leaky_relu")
+_leaky_gradient: Op = general(_leaky_slope, lambda g, x, slope: apply(_leaky_gradient, (g, x), slope), None, name="leaky_relu_gradient")
+compiled("elementwise", _leaky_op, _leaky_gradient)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:

@@ -61,7 +61,22 @@ def test_any_geometry(seed, in_c):
         return  # a transposed convolution that leaves nothing
     for name, u, v in zip(("y", "dx", "dw", "db"), mine, theirs, strict=True):
         assert relative(u, v) < 1e-5, name
-    assert in_c["convolution_weight_gradient"] == 1
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_usual_ones_are_in_c(stride, in_c):
+    x, w = (
+        mg.tensor(np.ones((2, 3, 12, 12), "float32"), requires_grad=True),
+        mg.tensor(np.ones((4, 3, 3, 3), "float32"), requires_grad=True),
+    )
+    F.conv2d(x, w, None, stride, 1).sum().backward()
+    assert in_c["convolution"] == in_c["convolution_input_gradient"] == in_c["convolution_weight_gradient"] == 1
+
+
+def test_small_results_of_large_kernels_are_left_to_products(in_c):
+    x = np.ones((2, 3, 7, 7), "float32")
+    assert (F.conv2d(x, np.ones((4, 3, 7, 7), "float32")) == 147).all()
+    assert not in_c["convolution"]
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -34,7 +34,18 @@ TWO = {
     "gelu_gradient": activation.gelu_gradient,
     "gelu_tanh_gradient": activation.gelu_tanh_gradient,
 }
-ROWS = ("exp", "log", "tanh", "relu", "sigmoid", "special.erf", "nn.functional.gelu", "nn.functional.silu", "nn.functional.relu")
+ROWS = (
+    "exp",
+    "log",
+    "tanh",
+    "relu",
+    "sigmoid",
+    "special.erf",
+    "nn.functional.gelu",
+    "nn.functional.silu",
+    "nn.functional.relu",
+    "nn.functional.leaky_relu",
+)
 """The rows of the op table that use all of these."""
 
 

@@ -44,3 +44,25 @@ for _name in ("erf", "sigmoid", "silu", "gelu", "gelu_tanh"):
     FAMILY.form(_name, "oo", least=512)(_one)
 for _name in ("gated", "tanh_gradient", "sigmoid_gradient", "silu_gradient", "gelu_gradient", "gelu_tanh_gradient"):
     FAMILY.form(_name, "ooo", least=512)(_two)
+
+
+@FAMILY.form("leaky_relu", "oof", least=512)
+def _leaky(c: Form, plain: Callable) -> Callable:
+    def kernel(x: Any, slope: float) -> Any:
+        if x.size < c.least:
+            return plain(x, slope)
+        y = empty_like(x)
+        return plain(x, slope) if c.call(x, y, slope) else y
+
+    return kernel
+
+
+@FAMILY.form("leaky_relu_gradient", "ooof", least=512)
+def _leaky_gradient(c: Form, plain: Callable) -> Callable:
+    def kernel(g: Any, x: Any, slope: float) -> Any:
+        if x.size < c.least:
+            return plain(g, x, slope)
+        y = empty_like(x)
+        return plain(g, x, slope) if c.call(g, x, y, slope) else y
+
+    return kernel

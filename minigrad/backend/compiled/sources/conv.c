@@ -68,22 +68,32 @@ static void pack(const float *w, float *to, long outs, long channels, long taps,
                 for (long o = block; o < block + OUTS; o++) *to++ = o < outs ? w[o * so + c * sc + tap[t]] : 0;
 }
 
-/* One tile: OUTS rows of WIDE positions, `stride` apart in y. */
-static inline void tile(const float *restrict x, const float *restrict w, float *restrict y, long channels, long taps, const long *restrict far,
-                        long plane, long stride) {
+/* One tile: OUTS rows of `span` vectors of positions, `stride` apart in y. */
+static inline __attribute__((always_inline)) void tile_of(const int span, const float *restrict x, const float *restrict w, float *restrict y, long channels,
+                                                          long taps, const long *restrict far, long plane, long stride) {
     vector sum[OUTS][SPAN];
     for (int o = 0; o < OUTS; o++)
-        for (int v = 0; v < SPAN; v++) sum[o][v] = (vector){0};
+        for (int v = 0; v < span; v++) sum[o][v] = (vector){0};
     for (long c = 0; c < channels; c++, x += plane)
         for (long t = 0; t < taps; t++, w += OUTS) {
             vector here[SPAN];
-            for (int v = 0; v < SPAN; v++) here[v] = *(const vector *)(x + far[t] + v * LANES);
+            for (int v = 0; v < span; v++) here[v] = *(const vector *)(x + far[t] + v * LANES);
 #pragma GCC unroll 8
             for (int o = 0; o < OUTS; o++)
-                for (int v = 0; v < SPAN; v++) sum[o][v] += w[o] * here[v];
+                for (int v = 0; v < span; v++) sum[o][v] += w[o] * here[v];
         }
     for (int o = 0; o < OUTS; o++)
-        for (int v = 0; v < SPAN; v++) *(vector *)(y + o * stride + v * LANES) = sum[o][v];
+        for (int v = 0; v < span; v++) *(vector *)(y + o * stride + v * LANES) = sum[o][v];
+}
+
+/* All positions of a row: tiles of SPAN vectors, and one of as many as are left. */
+static void tiles(const float *x, const float *w, float *y, long flat, long channels, long taps, const long *far, long plane, long stride) {
+    long i = 0;
+    for (; i + WIDE - LANES < flat; i += WIDE) tile_of(SPAN, x + i, w, y + i, channels, taps, far, plane, stride);
+    if (i + LANES < flat)
+        tile_of(2, x + i, w, y + i, channels, taps, far, plane, stride);
+    else if (i < flat)
+        tile_of(1, x + i, w, y + i, channels, taps, far, plane, stride);
 }
 
 /* Where tap (u, v) is found, from the first position: in which phase, how many rows and columns on. */
@@ -91,6 +101,9 @@ static long distance(const struct geometry *g, long u, long v, long wide, long s
     const long r = u * g->dh, q = v * g->dw;
     return ((r % g->sh) * g->sw + q % g->sw) * size + r / g->sh * wide + q / g->sw;
 }
+
+/* Whether what is computed is not much more than what is wanted: small results with large kernels are better left to products of matrices. */
+static inline int pays(long computed, long wanted) { return computed <= 3 * wanted; }
 
 /* -- forward ------------------------------------------------------------------------------------------------------ */
 KERNEL(forward, struct geometry g; const float *x; const float *weights; const float *bias; float *y; const long *far; long high; long wide; long size;
@@ -109,8 +122,7 @@ KERNEL(forward, struct geometry g; const float *x; const float *weights; const f
                 lay(my.x + (n * g->c + group * channels + c) * g->h * g->w, image + c * plane, g->h, g->w, g->ph, g->pw, g->sh, g->sw, my.high, my.wide,
                     my.size);
             for (long b = 0; b < blocks; b++) {
-                for (long i = 0; i < flat; i += WIDE)
-                    tile(image + i, my.weights + (group * blocks + b) * OUTS * channels * taps, sums + i, channels, taps, my.far, plane, line);
+                tiles(image, my.weights + (group * blocks + b) * OUTS * channels * taps, sums, flat, channels, taps, my.far, plane, line);
                 for (long o = b * OUTS; o < outs && o < (b + 1) * OUTS; o++) {
                     float *to = my.y + (n * g->o + group * outs + o) * g->oh * g->ow;
                     const float *from = sums + (o - b * OUTS) * line, add = my.bias ? my.bias[group * outs + o] : 0;
@@ -125,6 +137,7 @@ KERNEL(forward, struct geometry g; const float *x; const float *weights; const f
 static int convolve(struct geometry g, const float *x, const float *w, const float *bias, float *y) {
     const long channels = g.c / g.groups, outs = g.o / g.groups, taps = g.kh * g.kw, blocks = up(outs, OUTS), packed = blocks * OUTS * channels * taps;
     const long high = g.oh + (g.kh - 1) * g.dh / g.sh, wide = g.ow + (g.kw - 1) * g.dw / g.sw, size = high * wide + WIDE;
+    if (!pays(g.oh * wide, g.oh * g.ow)) return 1;
     long *far = malloc(2 * taps * sizeof(long)), *tap = far + taps;
     float *weights = room(WEIGHTS, g.groups * packed);
     _Atomic int failed = !far || !weights;
@@ -157,16 +170,20 @@ KERNEL(backward, struct geometry g; const float *dy; const float *weights; const
                 const long taps = my.begin[f + 1] - my.begin[f];
                 const float *weights = my.weights + group * my.packed + blocks * OUTS * outs * my.begin[f];
                 for (long b = 0; b < blocks; b++) {
-                    for (long i = 0; i < flat; i += WIDE)
-                        tile(image + i, weights + b * OUTS * outs * taps, sums + i, outs, taps, my.far + my.begin[f], my.size, line);
+                    tiles(image, weights + b * OUTS * outs * taps, sums, flat, outs, taps, my.far + my.begin[f], my.size, line);
                     for (long c = b * OUTS; c < channels && c < (b + 1) * OUTS; c++) {
                         float *to = my.dx + (n * g->c + group * channels + c) * g->h * g->w;
                         const float *from = sums + (c - b * OUTS) * line, add = my.bias ? my.bias[group * channels + c] : 0;
                         for (long i = 0; i < my.high; i++) {
                             const long row = i * g->sh + f / g->sw - g->ph, column = f % g->sw - g->pw;
                             if (row < 0 || row >= g->h) continue;
-                            for (long j = column < 0 ? up(-column, g->sw) : 0; j < across && column + j * g->sw < g->w; j++)
-                                to[row * g->w + column + j * g->sw] = from[i * my.wide + j] + add;
+                            const long first = column < 0 ? up(-column, g->sw) : 0, end = up(g->w - column, g->sw) < across ? up(g->w - column, g->sw) : across;
+                            float *there = to + row * g->w + column + first * g->sw;
+                            const float *line_ = from + i * my.wide;
+                            if (g->sw == 1)
+                                for (long j = first; j < end; j++) *there++ = line_[j] + add;
+                            else
+                                for (long j = first; j < end; j++, there += g->sw) *there = line_[j] + add;
                         }
                     }
                 }
@@ -181,6 +198,7 @@ static int convolve_back(struct geometry g, const float *dy, const float *w, con
     const long high = up(g.h + (g.ph > 0 ? g.ph : 0), g.sh), across = up(g.w + (g.pw > 0 ? g.pw : 0), g.sw); /* of a phase of the padded input */
     const long wide = left + (across > g.ow ? across : g.ow), rows = above + (high > g.oh ? high : g.oh);
     const long size = up((rows + 1) * wide, WIDE) * WIDE + 2 * WIDE, packed = blocks * OUTS * outs * taps;
+    if (!pays(high * wide, g.oh * g.ow)) return 1;
     long *far = malloc((2 * taps + phases + 1) * sizeof(long)), *tap = far + taps, *begin = tap + taps, k = 0;
     float *weights = room(WEIGHTS, g.groups * packed);
     _Atomic int failed = !far || !weights;
@@ -205,9 +223,15 @@ static int convolve_back(struct geometry g, const float *dy, const float *w, con
 }
 
 /* -- gradient of the weight --------------------------------------------------------------------------------------- */
+typedef float quarter __attribute__((vector_size(BYTES / 4), aligned(4)));
+
+/* The sum of all lanes: quarters first, so that few additions wait for one another. */
 static inline float total(vector v) {
+    quarter part[4];
+    memcpy(part, &v, BYTES);
+    part[0] = (part[0] + part[1]) + (part[2] + part[3]);
     float sum = 0;
-    for (int i = 0; i < LANES; i++) sum += v[i];
+    for (int i = 0; i < LANES / 4; i += 2) sum += part[0][i] + part[0][i + 1];
     return sum;
 }
 
@@ -238,7 +262,9 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
     float *image = room(IMAGE, channels * plane), *slopes = room(SUMS, padded * my.line);
     if (!image || !slopes)
         *my.failed = 1;
-    else
+    else {
+        memset(image, 0, channels * plane * sizeof(float));
+        memset(slopes, 0, padded * my.line * sizeof(float));
         ROW(piece, my.pieces) {
             float *sum = my.sums + piece * many;
             const long end = (piece + 1) * g->n / my.pieces;
@@ -246,8 +272,6 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
             for (long n = piece * g->n / my.pieces; n < end; n += my.beside)
                 for (long group = 0; group < g->groups; group++) {
                     const long here = end - n < my.beside ? end - n : my.beside;
-                    memset(image, 0, channels * plane * sizeof(float));
-                    memset(slopes, 0, padded * my.line * sizeof(float));
                     for (long m = 0; m < here; m++) {
                         for (long c = 0; c < channels; c++)
                             lay(my.x + ((n + m) * g->c + group * channels + c) * g->h * g->w, image + c * plane + m * one, g->h, g->w, g->ph, g->pw, g->sh,
@@ -257,6 +281,8 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
                                 memcpy(slopes + o * my.line + m * one + i * my.wide, my.dy + (((n + m) * g->o + group * outs + o) * g->oh + i) * g->ow,
                                        g->ow * sizeof(float));
                     }
+                    const long past = my.line - here * one < LANES ? my.line - here * one : LANES;
+                    for (long o = 0; o < outs; o++) memset(slopes + o * my.line + here * one, 0, past * sizeof(float)); /* of a longer row before */
                     for (long c = 0; c < channels; c++)
                         for (long o = 0; o < outs; o += OUTS)
                             for (long t = 0; t < taps; t += TAPS)
@@ -264,11 +290,13 @@ KERNEL(weigh, struct geometry g; const float *x; const float *dy; float *sums; c
                                      my.far + t, channels * taps, outs - o < OUTS ? outs - o : OUTS, taps - t < TAPS ? taps - t : TAPS);
                 }
         }
+    }
 }
 
 static int correlate(struct geometry g, const float *x, const float *dy, float *dw) {
     const long channels = g.c / g.groups, taps = g.kh * g.kw, many = g.o * channels * taps;
     const long high = g.oh + (g.kh - 1) * g.dh / g.sh, wide = g.ow + (g.kw - 1) * g.dw / g.sw, one = high * wide;
+    if (!pays(one, g.oh * g.ow)) return 1;
     const long pieces = g.n < PIECES ? g.n : PIECES; /* whose sums are added in order, whoever made them */
     long beside = 2048 / one + 1;                    /* images in a row, as long as they stay in the cache */
     if (beside > up(g.n, pieces)) beside = up(g.n, pieces);

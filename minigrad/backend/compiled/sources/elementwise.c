@@ -62,6 +62,22 @@ ENTRY(gated)(array *g, array *x, array *y) {
     return DONE;
 }
 
+KERNEL(leaky, const float *a, *b; float *y; float slope; long n;) {
+    EACH(i, my.n) { my.y[i] = my.b[i] > 0 ? my.a[i] : my.a[i] * my.slope; }
+}
+
+ENTRY(leaky_relu)(array *x, array *y, float slope) {
+    if (!is(x, FLOAT32) || !like(x, y)) return REFUSED;
+    LAUNCH(leaky, size(x), 2 * GRAIN, F32(x), F32(x), F32(y), slope, size(x));
+    return DONE;
+}
+
+ENTRY(leaky_relu_gradient)(array *g, array *x, array *y, float slope) {
+    if (!is(g, FLOAT32) || !is(x, FLOAT32) || !like(g, y) || !like(x, y)) return REFUSED;
+    LAUNCH(leaky, size(y), 2 * GRAIN, F32(g), F32(x), F32(y), slope, size(y));
+    return DONE;
+}
+
 /* -- smooth ------------------------------------------------------------------------------------------------------- */
 FUNCTION float gelu_slope(float x) {
     float e = gauss(x);
@@ -111,6 +127,9 @@ ENTRY(self_test)(void) {
     for (int i = 0; i < n; i++) a[i] = 2 - 0.05f * i, b[i] = 0.2f * (i - 37), c[i] = a[i] * a[i] + 0.1f;
     CHECK(relu32, x > 0 ? x : 0, b)
     CHECK(gated32, x > 0 ? g : 0, a, b)
+    LAUNCH(leaky, n, n, a, b, y, 0.5f, n);
+    for (int i = 0; i < n; i++)
+        if (y[i] != (b[i] > 0 ? a[i] : a[i] * 0.5f)) return REFUSED;
     CHECK(exp, exp(x), b)
     CHECK(tanh, tanh(x), b)
     CHECK(erf, erf(x), b)
