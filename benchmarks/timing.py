@@ -5,7 +5,7 @@ from collections.abc import Callable
 from statistics import median, quantiles
 
 PAUSE = 0.1
-"""Seconds between turns, for the threads of the one before: those of OpenBLAS and OpenMP look for more work for a while before they sleep."""
+"""Seconds between turns: the threads of OpenBLAS and OpenMP look for more work for a while before they sleep."""
 
 
 def timed(f: Callable[[], object], number: int) -> float:

@@ -171,7 +171,7 @@ def _attention_slopes(
     y, z = kept
     q, k, v, bias, pieces = _aligned(xp, query, key, value, mask)
     rows, keys = q.shape[-2], k.shape[-2]
-    once = bool(pieces) and (pieces[0][-1] == slice(0, rows)) and 0 < keys <= (rows if causal else keys)
+    once = len(pieces) > 0 and pieces[0][-1] == slice(0, rows) and 0 < keys <= (rows if causal else keys)
     made = xp.empty_like if once else xp.zeros_like  # a piece with all queries says all of its keys' gradients
     dq = made(q) if wanted[0] else None
     dk = made(k, z.dtype) if wanted[1] else None
