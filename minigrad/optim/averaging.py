@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from math import cos, pi
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from ..autograd.op import Op, compiled
 from ..backend.arrays import namespace
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Buffer, Module
 from .lr_scheduler import LRScheduler
+from .lr_scheduler.cycles import half_cosine, line
+from .lr_scheduler.scheduler import per_group
 from .optimizer import Optimizer
 
 
@@ -254,11 +255,8 @@ class SWALR(LRScheduler):
             raise ValueError(f"SWALR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"SWALR: anneal_epochs must be an integer >= 0, got {anneal_epochs!r}")
-        groups = len(optimizer.param_groups)
-        self.swa_lrs = list(swa_lr) if isinstance(swa_lr, (list, tuple)) else [swa_lr] * groups
-        if len(self.swa_lrs) != groups:
-            raise ValueError(f"SWALR: {len(self.swa_lrs)} values of swa_lr for {groups} groups of parameters")
-        self.anneal_epochs, self.anneal_strategy = anneal_epochs, anneal_strategy
+        self.swa_lrs = per_group("SWALR", "swa_lr", swa_lr, len(optimizer.param_groups))
+        self.anneal_epochs, self.between = anneal_epochs, half_cosine if anneal_strategy == "cos" else line
         super().__init__(optimizer, last_epoch)
 
     def _meet_groups(self) -> None:
@@ -266,9 +264,7 @@ class SWALR(LRScheduler):
             self.base_lrs.append(group["lr"])  # of now, not of the beginning
 
     def rate(self, base: float, t: int, i: int) -> float:
-        share = min(1.0, t / max(1, self.anneal_epochs))
-        share = (1 - cos(pi * share)) / 2 if self.anneal_strategy == "cos" else share
-        return self.swa_lrs[i] * share + base * (1 - share)
+        return self.between(base, self.swa_lrs[i], min(1.0, t / max(1, self.anneal_epochs)))
 
 
 __all__ = ["EMA", "SWALR", "AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]

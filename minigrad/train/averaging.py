@@ -1,6 +1,7 @@
 """The moving average of the weights, kept during training."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..optim.averaging import EMA
@@ -27,7 +28,7 @@ class EMACallback(Callback):
     def __init__(self, decay: float = 0.999, warmup: bool = False, validate: bool = True, keep: bool = False):
         self.decay, self.warmup, self.validate, self.keep = decay, warmup, validate, keep
         self.ema: EMA | None = None
-        self._own: Any = None
+        self._shown = ExitStack()
 
     def on_fit_start(self, trainer: "Trainer") -> None:
         if self.ema is None:
@@ -39,13 +40,10 @@ class EMACallback(Callback):
 
     def on_validation_start(self, trainer: "Trainer") -> None:
         if self.validate and self.ema is not None:
-            self._own = trainer.model.state_dict()
-            trainer.model.load_state_dict(self.ema.module.state_dict())
+            self._shown.enter_context(self.ema.applied(trainer.model))
 
     def on_validation_end(self, trainer: "Trainer") -> None:
-        if self._own is not None:
-            trainer.model.load_state_dict(self._own)
-            self._own = None
+        self._shown.close()
 
     def on_fit_end(self, trainer: "Trainer") -> None:
         self.on_validation_end(trainer)  # if an error came in between

@@ -1,6 +1,5 @@
 """Logs of training: CSV, JSON lines, TensorBoard, pictures, the learning rate."""
 
-import csv
 import json
 import time
 from collections.abc import Mapping
@@ -32,10 +31,7 @@ class CSVLogger(Callback):
         if trainer.trial:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "w", newline="") as f:
-            writer = csv.DictWriter(f, trainer.history.names)
-            writer.writeheader()
-            writer.writerows(trainer.history.rows)
+        trainer.history.save_csv(self.path)
 
 
 class JSONLLogger(Callback):

@@ -1,7 +1,7 @@
 """Learning rates: the range test that finds one, and the one-cycle policy."""
 
 from collections.abc import Mapping
-from math import inf, isfinite, log
+from math import exp, inf, isfinite, log
 from pathlib import Path
 from typing import Any
 
@@ -81,20 +81,17 @@ def find_lr(
         raise ValueError(f"find_lr: steps must be at least 3, got {steps}")
     probe = _Probe(low, high, steps, smoothing)
     before, random, paused = trainer.state_dict(), generator().state, trainer._paused
-    rates = [group["lr"] for group in trainer.optimizer.param_groups]
-    kept = trainer.callbacks, trainer.schedulers, trainer.history
+    kept = trainer.callbacks, trainer.schedulers
     trainer.callbacks, trainer.schedulers = [probe], []
     try:
         loader = batches_of(train, batch_size, True)
         while len(probe.losses) < steps and not (trainer.stop or trainer.interrupted):
             trainer.fit(loader, epochs=1)
     finally:
-        trainer.callbacks, trainer.schedulers, trainer.history = kept
+        trainer.callbacks, trainer.schedulers = kept
         trainer.load_state_dict(before)
         trainer.optimizer.zero_grad()
         generator().state, trainer.stop, trainer._paused = random, False, paused
-        for group, lr in zip(trainer.optimizer.param_groups, rates, strict=True):
-            group["lr"] = lr
     return RateTest(probe.rates, probe.losses)
 
 
@@ -108,7 +105,7 @@ class _Probe(Callback):
         self._mean, self._best = 0.0, inf
 
     def _set(self, trainer: Trainer) -> None:
-        self._rate = self.low * 2.718281828459045 ** (self.growth * len(self.rates))
+        self._rate = self.low * exp(self.growth * len(self.rates))
         for group in trainer.optimizer.param_groups:
             group["lr"] = self._rate
 
