@@ -43,7 +43,7 @@ AFFINE: Op = general(
     lambda g: g,
     name="linear",
 )
-compiled("affine", AFFINE)
+compiled("products", AFFINE)
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -195,7 +195,7 @@ LOOKUP = general(
     lambda g, ids, shapes, padding, share: apply(SPREAD, (g if share is None else g * share,), ids, shapes[1][0], padding),
     name="embedding",
 )
-compiled("affine", LOOKUP, SPREAD)
+compiled("embedding", LOOKUP, SPREAD)
 
 
 def embedding(

@@ -7,6 +7,7 @@ from typing import Any
 from ..autograd import Tensor
 from ..autograd.arguments import normal_axis, unexpected
 from ..autograd.forms import binary
+from ..autograd.op import compiled
 from ..errors import DTypeError, ShapeError
 from . import reduce
 from .arithmetic import conj, multiply
@@ -21,7 +22,10 @@ def transposed(x: Any) -> Any:
 
 
 # y = a b:  da = g bᵀ,  db = aᵀ g; what was broadcast among the leading axes, the engine sums
-_matmul = binary("matmul", "Matrix product a @ b.", lambda g, b: g @ transposed(b), lambda g, a: transposed(a) @ g, elementwise=False)
+_matmul = binary(
+    "matmul", "Matrix product a @ b.", lambda g, b: _matmul(g, transposed(b)), lambda g, a: _matmul(transposed(a), g), elementwise=False
+)
+compiled("products", _matmul)
 
 
 def matmul(a: Any, b: Any) -> Any:

@@ -1,5 +1,4 @@
-/* Affine maps of float32: the bias that a product of matrices lacks, and the products with rows of zeros and a single one, which are
-   lookups in a table and additions to it. */
+/* Lookups of rows of float32 in a table, and additions to them. */
 #include "kernel.h"
 
 #define GRAIN 16384 /* numbers for which a second thread pays */
@@ -45,32 +44,14 @@ ENTRY(embedding_gradient)(array *g, array *ids, array *y, long padding) {
     return DONE;
 }
 
-KERNEL(add_bias, float *y; const float *bias; long n, d;) {
-    ROW(i, my.n) {
-        float *restrict y = my.y + i * my.d;
-        const float *restrict b = my.bias;
-        _Pragma("omp simd") for (long j = 0; j < my.d; j++) y[j] += b[j];
-    }
-}
-
-ENTRY(linear)(array *y, array *bias) {
-    if (!is_ordered(y, FLOAT32) || !is_ordered(bias, FLOAT32) || !y->axes) return REFUSED;
-    if (!size(y) || size(bias) != y->shape[y->axes - 1]) return REFUSED;
-    const long d = size(bias), n = size(y) / d;
-    LAUNCH(add_bias, n, 1 + 2 * GRAIN / (d + 1), F32(y), F32(bias), n, d);
-    return DONE;
-}
-
 ENTRY(self_test)(void) {
     enum { n = 7, d = 37 };
     const int64_t id[n] = {2, 0, 2, 1, 2, 0, 2};
-    float table[3 * d], y[n * d], sum[3 * d] = {0}, bias[d];
+    float table[3 * d], y[n * d], sum[3 * d] = {0};
     for (int i = 0; i < 3 * d; i++) table[i] = (float)i;
-    for (int i = 0; i < d; i++) bias[i] = 1000;
     LAUNCH(look_up, n, n, table, id, y, n, d);
     LAUNCH(add_up, d, d, y, id, sum, n, d);
-    LAUNCH(add_bias, n, n, y, bias, n, d);
     for (int j = 0; j < d; j++)
-        if (y[j] != table[2 * d + j] + 1000 || sum[j] != 2 * table[j] || sum[2 * d + j] != 4 * table[2 * d + j]) return 1;
+        if (y[j] != table[2 * d + j] || sum[j] != 2 * table[j] || sum[2 * d + j] != 4 * table[2 * d + j]) return 1;
     return 0;
 }

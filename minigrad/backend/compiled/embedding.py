@@ -1,4 +1,4 @@
-"""What affine maps need besides BLAS: the bias; and products with one-hot rows, which are lookups of embeddings and the way back."""
+"""Lookups of rows in a table, and the way back: additions to them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 
 from .forms import Family, Form
 
-FAMILY = Family("affine")
-add, empty, zeros, float32 = np.add, np.empty, np.zeros, np.dtype("float32")
+FAMILY = Family("embedding")
+empty, zeros, float32 = np.empty, np.zeros, np.dtype("float32")
 
 
 @FAMILY.form("embedding", "ooo", least=4096)
@@ -35,20 +35,5 @@ def embedding_gradient(c: Form, plain: Callable) -> Callable:
             if not c.call(g, ids, y, -1 if padding is None else padding):
                 return y
         return plain(g, ids, rows, padding)
-
-    return kernel
-
-
-@FAMILY.form("linear", "oo", least=1 << 16)
-def linear(c: Form, plain: Callable) -> Callable:
-    """The product of matrices is BLAS's; the bias is added in place."""
-
-    def kernel(x: Any, weight: Any, bias: Any) -> Any:
-        if bias is None or not x.dtype == weight.dtype == bias.dtype == float32:
-            return plain(x, weight, bias)
-        y = plain(x, weight, None)
-        if y.size < c.least or c.call(y, bias):
-            add(y, bias, out=y)
-        return y
 
     return kernel

@@ -1,0 +1,204 @@
+/* The product of two matrices of float32, y = a b: what BLAS does, on all the lanes that the processor has.
+
+   The right matrix is packed into panels as wide as a few vectors, row after row without gaps, zeros beyond its last column. A tile of
+   rows x span vectors of y stays in registers while k runs; the left matrix is read where it lies, one number at a time for all lanes.
+   Which of the two is packed is free, as y' = b' a': it is the one that costs less, and tiles of y' are turned when they are written.
+
+   Every number of y is a sum of pieces of DEEP products each, in order, whatever the tile, the part, or which matrix was packed.
+
+   Source: the tiles are those of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008. */
+#include <stdlib.h>
+
+#if defined(__AVX512F__)
+enum { VECTOR = 64, SUMS = 24, SPANS = 4 };
+#elif defined(__AVX2__)
+enum { VECTOR = 32, SUMS = 12, SPANS = 2 };
+#else
+enum { VECTOR = 16, SUMS = 24, SPANS = 4 };
+#endif
+enum { LANES = VECTOR / 4, WIDE = SPANS * LANES, ROWS = 12, DEEP = 192, DEEPEST = 2048 };
+typedef float vector __attribute__((vector_size(VECTOR), aligned(4)));
+typedef int32_t lanes __attribute__((vector_size(VECTOR)));
+
+/* Number (i, j) is at[i * row + j * column]. */
+struct matrix {
+    const float *at;
+    long row, column;
+};
+
+/* y (m, n), its rows `line` apart, = a (m, k) b (k, n), plus bias (n) if there is one, plus what is in y if `add`. Where it is turned, y
+   is written as (n, m) and the bias is (m). */
+struct product {
+    long m, n, k;
+    struct matrix a, b;
+    float *y;
+    long line;
+    const float *bias;
+    int add, turned;
+};
+
+static inline long up(long a, long b) { return (a + b - 1) / b; }
+
+/* Room for n numbers, kept by the thread for its next call, as fresh memory costs more than what is computed in it. */
+static float *panel_room(long n) {
+    static _Thread_local struct { float *place; long size; } kept;
+    if (n > kept.size) {
+        void *p = NULL;
+        free(kept.place);
+        kept.place = posix_memalign(&p, 64, (size_t)n * sizeof(float)) ? NULL : p;
+        kept.size = kept.place ? n : 0;
+    }
+    return kept.place;
+}
+
+/* -- packing ------------------------------------------------------------------------------------------------------ */
+#if defined(__clang__)
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLED(a, b, ...) __builtin_shuffle(a, b, (lanes){__VA_ARGS__})
+#endif
+#if defined(__AVX512F__)
+#define LOWER 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define UPPER 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif defined(__AVX2__)
+#define LOWER 0, 8, 1, 9, 2, 10, 3, 11
+#define UPPER 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define LOWER 0, 4, 1, 5
+#define UPPER 2, 6, 3, 7
+#endif
+
+/* LANES x LANES numbers, rows `line` apart, turned: each round deals two halves into one another, as with a pack of cards. */
+static inline __attribute__((always_inline)) void turn(const float *from, long line, float *to, long step) {
+    vector v[LANES], next[LANES];
+    for (int i = 0; i < LANES; i++) v[i] = *(const vector *)(from + i * line);
+    for (int round = 1; round < LANES; round *= 2) {
+        for (int i = 0; i < LANES / 2; i++) {
+            next[2 * i] = SHUFFLED(v[i], v[i + LANES / 2], LOWER);
+            next[2 * i + 1] = SHUFFLED(v[i], v[i + LANES / 2], UPPER);
+        }
+        memcpy(v, next, sizeof v);
+    }
+    for (int i = 0; i < LANES; i++) *(vector *)(to + i * step) = v[i];
+}
+
+/* Rows of n columns of b, k of them, `width` apart, with zeros up to there. */
+static void pack(struct matrix b, long k, long n, float *restrict to, long width) {
+    long j = 0;
+    if (b.column == 1 && n == WIDE)
+        for (long i = 0; i < k; i++)
+            for (int v = 0; v < SPANS; v++) *(vector *)(to + i * WIDE + v * LANES) = *(const vector *)(b.at + i * b.row + v * LANES);
+    else if (b.row == 1) {
+        for (; j + LANES <= n; j += LANES) {
+            long i = 0;
+            for (; i + LANES <= k; i += LANES) turn(b.at + j * b.column + i, b.column, to + i * width + j, width);
+            for (; i < k; i++)
+                for (long l = j; l < j + LANES; l++) to[i * width + l] = b.at[i + l * b.column];
+        }
+        for (; j < n; j++)
+            for (long i = 0; i < k; i++) to[i * width + j] = b.at[i + j * b.column];
+    } else
+        for (long i = 0; i < k; i++)
+            for (j = 0; j < n; j++) to[i * width + j] = b.at[i * b.row + j * b.column];
+    for (long i = 0; i < k && n < width; i++)
+        for (j = n; j < width; j++) to[i * width + j] = 0;
+}
+
+/* -- tiles -------------------------------------------------------------------------------------------------------- */
+static inline __attribute__((always_inline)) void tile_of(const int rows, const int span, long k, struct matrix a, const float *restrict b,
+                                                          float *restrict y, long line, int add) {
+    const float *restrict left = a.at;
+    vector sum[ROWS][SPANS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < span; v++) sum[r][v] = (vector){0};
+    for (long i = 0; i < k; i++, left += a.column, b += span * LANES) {
+        vector here[SPANS];
+        for (int v = 0; v < span; v++) here[v] = *(const vector *)(b + v * LANES);
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < span; v++) sum[r][v] += left[r * a.row] * here[v];
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < span; v++) {
+            vector *to = (vector *)(y + r * line + v * LANES);
+            *to = add ? *to + sum[r][v] : sum[r][v];
+        }
+}
+
+/* As many rows as there are registers for, and 4, 2 and 1 for those that are left. */
+typedef void tile(long k, struct matrix a, const float *b, float *y, long line, int add);
+#define TILE(rows, span)                                                                                       \
+    static void tile_##rows##_##span(long k, struct matrix a, const float *b, float *y, long line, int add) { \
+        tile_of(rows, span, k, a, b, y, line, add);                                                            \
+    }
+#define TILES(full, span) TILE(full, span) TILE(4, span) TILE(2, span) TILE(1, span)
+#define NAMES(full, span) {tile_##full##_##span, tile_4_##span, tile_2_##span, tile_1_##span}
+#if defined(__AVX2__) && !defined(__AVX512F__)
+TILES(12, 1) TILES(6, 2)
+static tile *const fitting[SPANS][4] = {NAMES(12, 1), NAMES(6, 2)};
+#else
+TILES(12, 1) TILES(12, 2) TILES(8, 3) TILES(6, 4)
+static tile *const fitting[SPANS][4] = {NAMES(12, 1), NAMES(12, 2), NAMES(8, 3), NAMES(6, 4)};
+#endif
+
+/* How many rows a full tile has that is `span` vectors wide. */
+static inline long tall(long span) { return SUMS / span < ROWS ? SUMS / span : ROWS; }
+
+/* A tile that is not written as it is: turned, or with a bias, or with fewer columns than its vectors have. */
+static void settle(const struct product *p, const float *tile, long width, long i, long rows, long j, long n, const float *bias, int add) {
+    for (long r = 0; r < rows; r++, tile += width) {
+        const long step = p->turned ? p->line : 1;
+        float *y = p->turned ? p->y + j * p->line + i + r : p->y + (i + r) * p->line + j;
+        for (long c = 0; c < n; c++) {
+            const float s = bias ? tile[c] + bias[p->turned ? i + r : j + c] : tile[c];
+            y[c * step] = add ? y[c * step] + s : s;
+        }
+    }
+}
+
+/* Rows from .. end of y in one panel: n columns from j on. k is the part from `first` on that is packed. */
+static void strip(const struct product *p, long from, long end, long j, long n, const float *packed, long first, long k) {
+    const long span = up(n, LANES), width = span * LANES, full = tall(span);
+    const float *bias = first ? NULL : p->bias;
+    const int add = p->add || first, direct = !p->turned && n == width && !bias;
+    _Alignas(64) float kept[ROWS * WIDE];
+    for (long i = from, rows; i < end; i += rows) {
+        const long left = end - i;
+        const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
+        rows = which ? 8 >> which : full;
+        float *to = direct ? p->y + i * p->line + j : kept;
+        for (long d = 0; d < k; d += DEEP) {
+            const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
+            fitting[span - 1][which](k - d < DEEP ? k - d : DEEP, a, packed + d * width, to, direct ? p->line : width, d || (direct && add));
+        }
+        if (!direct) settle(p, kept, width, i, rows, j, n, bias, add);
+    }
+}
+
+/* -- whole products ----------------------------------------------------------------------------------------------- */
+/* What it costs, in instructions on vectors: to pack the right matrix, to multiply, to write. */
+static double cost(const struct product *p) {
+    const double each = p->b.column == 1 ? 0.1 : p->b.row == 1 ? 0.4 : 1, wide = (double)up(p->n, LANES);
+    return (double)p->n * p->k * each + p->m * wide * p->k * 0.5 + (p->turned ? 1.5 * p->m * p->n : 0);
+}
+
+/* The same product, or its transpose where that costs less. */
+static struct product cheaper(struct product p) {
+    struct product q = {p.n, p.m, p.k, {p.b.at, p.b.column, p.b.row}, {p.a.at, p.a.column, p.a.row}, p.y, p.line, p.bias, p.add, !p.turned};
+    return cost(&q) < cost(&p) ? q : p;
+}
+
+/* Rows from .. end of y, in columns left .. right, which begin at a panel; by one thread. Says whether there was no room. */
+static int block(const struct product *p, long from, long end, long left, long right) {
+    for (long first = 0; first < p->k; first += DEEPEST) {
+        const long k = p->k - first < DEEPEST ? p->k - first : DEEPEST;
+        float *room = panel_room(k * WIDE);
+        if (!room) return 1;
+        for (long j = left; j < right; j += WIDE) {
+            const long n = right - j < WIDE ? right - j : WIDE;
+            pack((struct matrix){p->b.at + j * p->b.column + first * p->b.row, p->b.row, p->b.column}, k, n, room, up(n, LANES) * LANES);
+            strip(p, from, end, j, n, room, first, k);
+        }
+    }
+    return 0;
+}
