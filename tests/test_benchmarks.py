@@ -110,3 +110,10 @@ def test_all_train_the_same_nets_as_torch(bench):
 def test_memory_runs(tmp_path):
     out = ran("memory.py", tmp_path)
     assert out.count("MiB") == 4
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["mlp", "bn_mlp", "convnet", "resnet8", "char_lstm", "char_gpt", "dcgan"])
+def test_gradients_are_as_close_to_the_exact_ones_as_pytorchs(name, bench):
+    mine, theirs = bench("accuracy").errors(name)
+    assert mine <= 1.1 * theirs
