@@ -57,18 +57,41 @@ static float *panel_room(long n) {
 #else
 #define SHUFFLED(a, b, ...) __builtin_shuffle(a, b, (lanes){__VA_ARGS__})
 #endif
+/* LANES x LANES numbers, rows `line` apart, turned. */
 #if defined(__AVX512F__)
-#define LOWER 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define UPPER 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif defined(__AVX2__)
+/* Within quarters of vectors first, then quarters as wholes, for which processors have quicker instructions than for any order. */
+#define PAIR(to, at, a, b, LOWER, UPPER) to[at] = SHUFFLED(a, b, LOWER), to[(at) + 1] = SHUFFLED(a, b, UPPER)
+#define ONES_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define ONES_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define TWOS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define TWOS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define HALVES_LOW 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HALVES_HIGH 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define QUARTERS_EVEN 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define QUARTERS_ODD 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+static inline __attribute__((always_inline)) void turn(const float *from, long line, float *to, long step) {
+    vector v[16], w[16];
+    for (int i = 0; i < 16; i++) v[i] = *(const vector *)(from + i * line);
+    for (int i = 0; i < 16; i += 2) PAIR(w, i, v[i], v[i + 1], ONES_LOW, ONES_HIGH);
+    for (int i = 0; i < 16; i += 4)
+        for (int h = 0; h < 2; h++) PAIR(v, i + 2 * h, w[i + h], w[i + h + 2], TWOS_LOW, TWOS_HIGH);
+    for (int c = 0; c < 4; c++)
+        for (int h = 0; h < 2; h++) PAIR(w, 4 * c + 2 * h, v[8 * h + c], v[8 * h + c + 4], HALVES_LOW, HALVES_HIGH);
+    for (int c = 0; c < 4; c++)
+        for (int h = 0; h < 2; h++) {
+            *(vector *)(to + (8 * h + c) * step) = SHUFFLED(w[4 * c + h], w[4 * c + h + 2], QUARTERS_EVEN);
+            *(vector *)(to + (8 * h + c + 4) * step) = SHUFFLED(w[4 * c + h], w[4 * c + h + 2], QUARTERS_ODD);
+        }
+}
+#else
+#if defined(__AVX2__)
 #define LOWER 0, 8, 1, 9, 2, 10, 3, 11
 #define UPPER 4, 12, 5, 13, 6, 14, 7, 15
 #else
 #define LOWER 0, 4, 1, 5
 #define UPPER 2, 6, 3, 7
 #endif
-
-/* LANES x LANES numbers, rows `line` apart, turned: each round deals two halves into one another, as with a pack of cards. */
+/* Each round deals two halves into one another, as with a pack of cards. */
 static inline __attribute__((always_inline)) void turn(const float *from, long line, float *to, long step) {
     vector v[LANES], next[LANES];
     for (int i = 0; i < LANES; i++) v[i] = *(const vector *)(from + i * line);
@@ -81,6 +104,7 @@ static inline __attribute__((always_inline)) void turn(const float *from, long l
     }
     for (int i = 0; i < LANES; i++) *(vector *)(to + i * step) = v[i];
 }
+#endif
 
 /* Rows of n columns of b, k of them, `width` apart, with zeros up to there. */
 static void pack(struct matrix b, long k, long n, float *restrict to, long width) {
@@ -97,7 +121,12 @@ static void pack(struct matrix b, long k, long n, float *restrict to, long width
         }
         for (; j < n; j++)
             for (long i = 0; i < k; i++) to[i * width + j] = b.at[i + j * b.column];
-    } else
+    } else if (b.column == 1)
+        for (long i = 0; i < k; i++) {
+            for (j = 0; j + LANES <= n; j += LANES) *(vector *)(to + i * width + j) = *(const vector *)(b.at + i * b.row + j);
+            for (; j < n; j++) to[i * width + j] = b.at[i * b.row + j];
+        }
+    else
         for (long i = 0; i < k; i++)
             for (j = 0; j < n; j++) to[i * width + j] = b.at[i * b.row + j * b.column];
     for (long i = 0; i < k && n < width; i++)
@@ -175,6 +204,23 @@ static void strip(const struct product *p, long from, long end, long j, long n, 
     }
 }
 
+/* -- a right matrix that is packed once and multiplied many times -------------------------------------------------- */
+/* How many numbers pack_all writes. */
+static inline long packed_size(long k, long n) { return k * up(n, LANES) * LANES; }
+
+/* All panels of b, one after the other. */
+static inline void pack_all(struct matrix b, long k, long n, float *to) {
+    for (long j = 0; j < n; j += WIDE) {
+        const long wide = n - j < WIDE ? n - j : WIDE;
+        pack((struct matrix){b.at + j * b.column, b.row, b.column}, k, wide, to + j * k, up(wide, LANES) * LANES);
+    }
+}
+
+/* Rows from .. end of y; of the right matrix there is only what pack_all made. */
+static inline void multiply_packed(const struct product *p, long from, long end, const float *packed) {
+    for (long j = 0; j < p->n; j += WIDE) strip(p, from, end, j, p->n - j < WIDE ? p->n - j : WIDE, packed + j * p->k, 0, p->k);
+}
+
 /* -- whole products ----------------------------------------------------------------------------------------------- */
 /* What it costs, in instructions on vectors: to pack the right matrix, to multiply, to write. */
 static double cost(const struct product *p) {
@@ -201,4 +247,30 @@ static int block(const struct product *p, long from, long end, long left, long r
         }
     }
     return 0;
+}
+
+/* -- shared out among threads --------------------------------------------------------------------------------------- */
+enum { WORK = 1 << 19 }; /* multiplications for which a second thread pays */
+
+/* Where the matrices of many products begin, three offsets each; one product has none. */
+KERNEL(multiply, struct product p; long count; const long *at; long rows; long columns; _Atomic int *failed;) {
+    const long down = up(my.p.m, my.rows), across = up(my.p.n, my.columns), all = my.count * down * across;
+    ROW(u, all) {
+        const long which = u / (down * across), i = u % down * my.rows, j = u / down % across * my.columns;
+        struct product p = my.p;
+        if (my.at) p.a.at += my.at[3 * which], p.b.at += my.at[3 * which + 1], p.y += my.at[3 * which + 2];
+        if (block(&p, i, i + my.rows < p.m ? i + my.rows : p.m, j, j + my.columns < p.n ? j + my.columns : p.n)) *my.failed = 1;
+    }
+}
+
+/* Each part takes blocks of y, with as few of them as keep all threads at work, since each packs its own panels. */
+static int multiplied(struct product p, long count, const long *at) {
+    const double work = (double)p.m * p.n * p.k * count;
+    p = cheaper(p);
+    const long wanted = work < 2 * WORK ? 1 : up(4 * threads, count), panels = up(p.n, WIDE);
+    const long across = panels < wanted ? panels : wanted, columns = up(panels, across) * WIDE, full = tall(SPANS);
+    const long rows = up(up(p.m, up(wanted, across)), full) * full, blocks = up(p.n, columns) * up(p.m, rows) * count;
+    _Atomic int failed = 0;
+    LAUNCH(multiply, blocks, 1 + (long)(WORK * (double)blocks / work), p, count, at, rows, columns, &failed);
+    return failed ? REFUSED : DONE;
 }

@@ -1,31 +1,6 @@
-/* Products of matrices of float32, one or many, shared out among threads. */
+/* Products of matrices of float32, one or many. */
 #include "kernel.h"
 #include "gemm.h"
-
-enum { WORK = 1 << 19 }; /* multiplications for which a second thread pays */
-
-/* Where the matrices of many products begin, three offsets each; one product has none. */
-KERNEL(multiply, struct product p; long count; const long *at; long rows; long columns; _Atomic int *failed;) {
-    const long down = up(my.p.m, my.rows), across = up(my.p.n, my.columns), all = my.count * down * across;
-    ROW(u, all) {
-        const long which = u / (down * across), i = u % down * my.rows, j = u / down % across * my.columns;
-        struct product p = my.p;
-        if (my.at) p.a.at += my.at[3 * which], p.b.at += my.at[3 * which + 1], p.y += my.at[3 * which + 2];
-        if (block(&p, i, i + my.rows < p.m ? i + my.rows : p.m, j, j + my.columns < p.n ? j + my.columns : p.n)) *my.failed = 1;
-    }
-}
-
-/* Each part takes blocks of y, with as few of them as keep all threads at work, since each packs its own panels. */
-static int multiplied(struct product p, long count, const long *at) {
-    const double work = (double)p.m * p.n * p.k * count;
-    p = cheaper(p);
-    const long wanted = work < 2 * WORK ? 1 : up(4 * threads, count), panels = up(p.n, WIDE);
-    const long across = panels < wanted ? panels : wanted, columns = up(panels, across) * WIDE, full = tall(SPANS);
-    const long rows = up(up(p.m, up(wanted, across)), full) * full, blocks = up(p.n, columns) * up(p.m, rows) * count;
-    _Atomic int failed = 0;
-    LAUNCH(multiply, blocks, 1 + (long)(WORK * (double)blocks / work), p, count, at, rows, columns, &failed);
-    return failed ? REFUSED : DONE;
-}
 
 static struct matrix last_two(const array *o) {
     const long *step = o->strides + o->axes - 2;
