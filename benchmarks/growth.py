@@ -1,16 +1,17 @@
 """Does the cost grow as the problem does? Time per op, per parameter and per sample, over sizes from small to large.
 
-    python benchmarks/growth.py [--picture growth.svg] [--torch]
+    python benchmarks/growth.py [--picture growth.svg]
 
-A step costs ``t = a + b n``: what every step costs, and what every unit costs. While n is small, a is most of it, and the time per unit
-falls as 1 / n; that is no fault. So a and b are fitted (all sizes count alike, by their relative errors), and two figures are given:
+A cost is linear if a unit (an op, a parameter, a sample) costs as much in a large problem as in a small one. It may cost less, since
+what every step costs is shared by more. So each size is compared with all smaller ones:
 
-    the large half   (t - a) / (b n) over the larger half of the sizes: 1 if the cost is linear
-    linear range     the sizes at which a is less than a tenth of t: the greatest and least time per unit, over their median
+    over linear   time per unit, over the least time per unit at any smaller size
 
-The second takes nothing off. What the machine does shows in both: caches that get too small, products that get efficient with width;
-``--torch`` measures PyTorch beside it, in the same rounds. So does Python's collector of cycles, which walks over all nodes that are
-alive, again and again while a graph grows; ``--no-gc`` turns it off.
+and the greatest of these is how much worse than linear the cost ever becomes. Nothing is fitted and nothing taken off: what the machine
+does is in it too, caches that get too small, pages of memory used for the first time. In each round every size takes its turn. PyTorch,
+where it is installed, is measured in the same way in a process of its own. Chains are measured a second time without Python's collector
+of cycles, which walks over all objects that are alive, again and again while a graph grows (those that an import left, too, which are
+many if it is PyTorch's), and finds nothing: graphs are freed by reference counting.
 """
 
 import argparse
@@ -18,18 +19,47 @@ import gc
 import importlib
 import json
 import os
-from collections.abc import Callable, Iterable
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 BOUND = 1.3
+NAMES = {"minigrad": "minigrad", "uncollected": "minigrad, collector off", "torch": "PyTorch"}
 Step = Callable[[], Any]
+Times = dict[int, float]
 
 
-def ladder(low: int, high: int, rungs: tuple[float, ...] = (1, 3)) -> list[int]:
+@dataclass(frozen=True)
+class Study:
+    """A problem that comes in sizes: how to make a step of one, and in what its time per unit is told."""
+
+    title: str
+    unit: str
+    step: Callable[[Any, int], Step]
+    sizes: list[int]
+    scale: float
+    symbol: str
+
+
+def studies(ops: int, parameters: int, batch: int) -> list[Study]:
+    """The three, up to these sizes."""
+    return [
+        Study("Chain of ops on 8x8", "op", chain, ladder(100, ops), 1e6, "us"),
+        Study("MLP of four layers, batch 64", "parameter", mlp, ladder(10**4, parameters), 1e9, "ns"),
+        Study("MLP 784-256-128-10", "sample", samples, [2**k for k in range(13) if 2**k <= batch], 1e6, "us"),
+    ]
+
+
+def ladder(low: int, high: int) -> list[int]:
     """Low, three times low, ten times low, and so on up to high."""
-    out = [int(r * low * 10**k) for k in range(20) for r in rungs]
+    out = [r * low * 10**k for k in range(20) for r in (1, 3)]
     return [n for n in out if n <= high]
 
 
@@ -46,6 +76,19 @@ def chain(top: Any, n: int) -> Step:
         x.grad = y.grad = None
 
     return step
+
+
+def uncollected(step: Step) -> Step:
+    """The step without Python's collector of cycles."""
+
+    def alone() -> None:
+        gc.disable()
+        try:
+            step()
+        finally:
+            gc.enable()
+
+    return alone
 
 
 def mlp(top: Any, n: int) -> Step:
@@ -78,59 +121,101 @@ def samples(top: Any, n: int) -> Step:
     return step
 
 
-def fit(sizes: Iterable[int], times: Iterable[float]) -> tuple[float, float]:
-    """a >= 0 and b of t = a + b n with the least squares of the relative errors."""
-    import numpy as np
+def measured(study: Study, library: str, rounds: int, seconds: float) -> dict[str, Times]:
+    """The curves of a library: median time of a step for each size. All take turns, each about ``seconds`` long but at least one step.
 
-    n, t = np.array(list(sizes), float), np.array(list(times))
-    a, b = np.linalg.lstsq(np.stack([1 / t, n / t], 1), np.ones(len(t)), rcond=None)[0].tolist()
-    if a < 0:  # nothing constant to be seen
-        a, b = 0.0, float((n / t).sum() / ((n / t) ** 2).sum())
-    return a, b
+    Steps of more than a second have three rounds at most, and no other step before each to warm up.
+    """
+    from timing import PAUSE, timed
 
-
-def judged(times: dict[int, float]) -> dict[str, Any]:
-    """The figures of one curve."""
-    a, b = fit(times, times.values())
-    large = [(t - a) / (b * n) for n, t in times.items()][len(times) // 2 :]
-    per = {n: t / n for n, t in times.items() if a < t / 10}
-    middle = median(per.values()) if per else None
-    return {
-        "times": times, "a": a, "b": b, "large": (min(large), max(large)),
-        "range": (min(per), max(per)) if per else None,
-        "spread": (min(per.values()) / middle, max(per.values()) / middle) if middle else None,
-    }  # fmt: skip
-
-
-def report(title: str, unit: str, library: str, curve: dict[str, Any]) -> None:
-    a, b = curve["a"], curve["b"]
-    print(f"\n{title}, {library}: t = {a * 1e6:.1f} us + {b * 1e6:.4g} us per {unit}")
-    print(f"{unit + 's':>12} {'ms':>12} {f'us per {unit}':>18} {'t / (a + b n)':>14}")
-    for n, t in curve["times"].items():
-        print(f"{n:12} {t * 1e3:12.3f} {t / n * 1e6:18.4g} {t / (a + b * n):14.2f}")
-    low, high = curve["large"]
-    print(f"the large half: (t - a) / (b n) from {low:.2f} to {high:.2f}")
-    if curve["range"] is None:
-        print(f"linear range: none of these sizes; what every step costs is more than a tenth up to {max(curve['times'])} {unit}s")
-        return
-    (first, last), (low, high) = curve["range"], curve["spread"]
-    verdict = "within" if high <= BOUND else "NOT within"
-    print(f"linear range {first} to {last}: {low:.2f} to {high:.2f} times the median, {verdict} {BOUND}")
+    top = importlib.import_module(library)
+    steps = {(library, n): study.step(top, n) for n in study.sizes}
+    if study.step is chain and library == "minigrad":
+        steps |= {("uncollected", n): uncollected(steps[library, n]) for n in study.sizes}
+    first = {key: timed(step, 1) for key, step in steps.items()}
+    once = {key: t if t > 1 else timed(steps[key], 2) for key, t in first.items()}
+    times: dict[tuple[str, int], list[float]] = {key: [] for key in steps}
+    for i in range(rounds):
+        for key, step in steps.items():
+            slow = once[key] > 1
+            if slow and i >= 3:
+                continue
+            time.sleep(PAUSE)
+            if not slow:
+                timed(step, 1)
+            times[key].append(timed(step, max(1, round(seconds / once[key]))))
+    return {name: {n: median(times[name, n]) for n in study.sizes} for name in dict.fromkeys(name for name, _ in steps)}
 
 
-def picture(results: list[dict[str, Any]], path: str) -> None:
-    """Time per unit over size, both logarithmic, with the fitted a / n + b."""
+def elsewhere(library: str, arguments: list[str]) -> list[dict[str, Times]]:
+    """The curves of a library for each study, measured in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "curves.json")
+        subprocess.run([sys.executable, __file__, *arguments, "--library", library, "--json", str(path)], check=True)
+        return [{name: {int(n): t for n, t in times.items()} for name, times in curves.items()} for curves in json.loads(path.read_text())]
+
+
+def over_linear(times: Times) -> Times:
+    """For each size but the first the time per unit, over the least at any smaller size."""
+    out, least = {}, float("inf")
+    for n, t in sorted(times.items()):
+        if least < float("inf"):
+            out[n] = t / n / least
+        least = min(least, t / n)
+    return out
+
+
+def worst(times: Times) -> tuple[float, int]:
+    """How much worse than linear the cost ever becomes, and at which size."""
+    return max(((f, n) for n, f in over_linear(times).items()), default=(1.0, max(times)))
+
+
+def report(study: Study, curves: dict[str, Times]) -> None:
+    """Time per unit and over linear, a line for each size."""
+    print(f"\n{study.title}: {study.symbol} per {study.unit}, and over linear")
+    print(f"{study.unit + 's':>10}" + "".join(f"{NAMES[name]:>26}" for name in curves))
+    factors = {name: over_linear(times) for name, times in curves.items()}
+    for n in study.sizes:
+        cells = [f"{times[n] / n * study.scale:.3g}" + f"{factors[name].get(n, 1):8.2f}" for name, times in curves.items()]
+        print(f"{n:10}" + "".join(f"{cell:>26}" for cell in cells))
+
+
+def summary(results: list[tuple[Study, dict[str, Times]]]) -> str:
+    """The table of the docs."""
+    names = [name for name in NAMES if any(name in curves for _, curves in results)]
+    lines = ["| at most times linear | sizes | " + " | ".join(NAMES[n] for n in names) + " |", "|---" * (len(names) + 2) + "|"]
+    for study, curves in results:
+        found = {name: worst(times) for name, times in curves.items()}
+        cells = [f"{found[n][0]:.2f} (at {found[n][1]:,})" if n in found else "" for n in names]
+        lines.append(f"| time per {study.unit} | {study.sizes[0]:,} to {study.sizes[-1]:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def picture(results: list[tuple[Study, dict[str, Times]]], path: str) -> None:
+    """Time per unit over size, both logarithmic, and what minigrad's may be: the least so far, times 1.3."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    for axes, result in zip(figure.subplots(1, len(results), squeeze=False)[0], results, strict=True):
-        for library, curve in result["curves"].items():
-            n = [*curve["times"]]
-            dots = axes.loglog(n, [t / k * 1e6 for k, t in curve["times"].items()], "o", label=library)
-            axes.loglog(n, [(curve["a"] / k + curve["b"]) * 1e6 for k in n], color=dots[0].get_color(), linewidth=0.8, label="a / n + b")
-        axes.set(title=result["title"], xlabel=f"{result['unit']}s", ylabel=f"us per {result['unit']}")
-        axes.grid(which="both", linewidth=0.2)
-        axes.legend()
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    looks = {"minigrad": ("C0", "o-"), "uncollected": ("C0", ".:"), "torch": ("C1", "s-")}
+    for axes, (study, curves) in zip(figure.subplots(1, len(results), squeeze=False)[0], results, strict=True):
+        for name, times in curves.items():
+            color, style = looks[name]
+            per = [t / n * study.scale for n, t in times.items()]
+            axes.plot([*times], per, style, color=color, markersize=4, linewidth=1.2, label=NAMES[name])
+        ours = curves["minigrad"]
+        bound = [BOUND * min(t / n for n, t in ours.items() if n <= size) * study.scale for size in ours]
+        axes.plot([*ours], bound, "--", color="gray", linewidth=0.8, label=f"{BOUND} times linear")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low / 1.3, high * 1.3)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set(title=study.title, xlabel=f"{study.unit}s", ylabel=f"{study.symbol} per {study.unit}")
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.legend(fontsize="small")
     figure.savefig(path)
 
 
@@ -139,41 +224,34 @@ def main() -> None:
     parser.add_argument("--ops", type=int, default=10**6, help="of the longest chain (0: no chains)")
     parser.add_argument("--parameters", type=int, default=10**8, help="of the largest MLP (0: none)")
     parser.add_argument("--samples", type=int, default=4096, help="in the largest batch (0: none)")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.2, help="how long a turn of one size takes, at least one step (default 0.2)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.1, help="how long a turn of one size takes, at least one step (default 0.1)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--torch", action="store_true", help="measure PyTorch too")
-    parser.add_argument("--no-gc", action="store_true", help="without Python's collector of cycles")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--library", choices=("minigrad", "torch"), help="measure this one alone, and in this process")
+    parser.add_argument("--json", type=Path, help="write the times to this file")
     parser.add_argument("--picture", help="draw the curves into this file; needs matplotlib")
     args = parser.parse_args()
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when NumPy and PyTorch are imported
         os.environ[name] = str(args.threads)
 
-    from timing import alternate
-
-    if args.no_gc:
-        gc.disable()
-    libraries = {name: importlib.import_module(name) for name in ["minigrad", *(["torch"] if args.torch else [])]}
-    studies = [
-        ("chain of ops on 8x8", "op", chain, ladder(100, args.ops)),
-        ("MLP, batch 64", "parameter", mlp, ladder(10**4, args.parameters)),
-        ("MLP 784-256-128-10", "sample", samples, [2**k for k in range(13) if 2**k <= args.samples]),
-    ]
-    results = []
-    for title, unit, build, sizes in studies:
-        if not sizes:
-            continue
-        steps = {(name, n): build(top, n) for n in sizes for name, top in libraries.items()}
-        times = alternate(steps, None, args.rounds, args.seconds)
-        curves = {name: judged({n: median(times[name, n]) for n in sizes}) for name in libraries}
-        for name, curve in curves.items():
-            report(title, unit, name, curve)
-        results.append({"title": title, "unit": unit, "curves": curves})
+    chosen = [study for study in studies(args.ops, args.parameters, args.samples) if study.sizes]
+    if args.library:
+        found = [measured(study, args.library, args.rounds, args.seconds) for study in chosen]
+    else:
+        libraries = [name for name in ("minigrad", "torch") if find_spec(name) is not None]
+        found = [
+            {k: v for curves in both for k, v in curves.items()}
+            for both in zip(*(elsewhere(name, sys.argv[1:]) for name in libraries), strict=True)
+        ]
     if args.json:
-        args.json.write_text(json.dumps(results, indent=1))
-    if args.picture:
-        picture(results, args.picture)
+        args.json.write_text(json.dumps(found, indent=1))
+    results = list(zip(chosen, found, strict=True))
+    if not args.library:
+        for study, curves in results:
+            report(study, curves)
+        print(f"\n{summary(results)}")
+        if args.picture:
+            picture(results, args.picture)
 
 
 if __name__ == "__main__":

@@ -59,24 +59,21 @@ def test_growth_runs(tmp_path):
     picture = ["--picture", "growth.svg"] if MATPLOTLIB else []
     least = ["--ops", 1000, "--parameters", 30000, "--samples", 4, "--rounds", 1, "--seconds", 0]
     out = ran("growth.py", tmp_path, *least, "--json", "curves.json", *picture)
-    ops, parameters, samples = (list(study["curves"]["minigrad"]["times"]) for study in json.loads((tmp_path / "curves.json").read_text()))
+    ops, parameters, samples = (list(curves["minigrad"]) for curves in json.loads((tmp_path / "curves.json").read_text()))
     assert (ops, parameters, samples) == (["100", "300", "1000"], ["10000", "30000"], ["1", "2", "4"])
-    assert out.count("the large half") == out.count("linear range") == 3
+    assert out.count("over linear") == 3
+    assert all(f"| time per {unit} |" in out for unit in ("op", "parameter", "sample"))
     assert not picture or (tmp_path / "growth.svg").exists()
 
 
 def test_growth_judges(bench):
-    judged = bench("growth").judged
-    line = judged({n: 2 + 3 * n for n in (1, 2, 4, 8, 16, 32, 64, 128)})
-    assert (line["a"], line["b"]) == pytest.approx((2, 3))
-    assert line["large"] == pytest.approx((1, 1))
-    assert line["range"] == (8, 128)
-    assert max(line["spread"]) < 1.1
-    square = judged({n: n * n for n in (1, 2, 4, 8, 16)})
-    assert square["a"] == 0
-    assert square["large"][1] > 1.3
-    assert square["spread"][1] == 4
-    assert judged(dict.fromkeys((1, 2, 4), 2.0))["range"] is None
+    growth = bench("growth")
+    sizes = (1, 2, 4, 8, 16, 32)
+    assert growth.worst({n: 3.0 * n for n in sizes})[0] == 1
+    assert growth.worst({n: 2 + 3.0 * n for n in sizes})[0] < 1
+    assert growth.over_linear({n: 1.0 * n * n for n in sizes}) == {n: n for n in sizes[1:]}
+    assert growth.worst({1: 4.0, 2: 4.0, 4: 10.0, 8: 16.0}) == (1.25, 4)
+    assert growth.worst({1: 4.0}) == (1, 1)
 
 
 def test_timing(bench):

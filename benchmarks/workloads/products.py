@@ -1,4 +1,4 @@
-"""The matrix products of a step, and nothing else, by NumPy: what is left when all the rest costs nothing.
+"""The matrix products of a step, and nothing else, as minigrad makes them: what is left when all the rest costs nothing.
 
 Convolutions count as the products of their patches with the filters, without making the patches. Winograd's convolution has fewer
 multiplications, so a step may come below this.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+
+import minigrad as mg
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Product:
         shapes = ((self.rows, self.before), (self.after, self.before), (self.rows, self.after))
         x, w, y = (np.ones(shape if self.n == 1 else (self.n, *shape), "float32") for shape in shapes)
         pairs = {"y": (x, w.mT), "x": (y, w), "w": (y.mT, x)}
-        return [partial(np.matmul, a, b, out=np.empty_like(a @ b)) for part, (a, b) in pairs.items() if part in self.parts] * self.times
+        return [partial(mg.matmul, a, b) for part, (a, b) in pairs.items() if part in self.parts] * self.times
 
 
 P = Product

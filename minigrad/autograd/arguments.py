@@ -27,6 +27,8 @@ def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """``axis`` (None: all) as a tuple of axes counted from the front."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     many = axis if isinstance(axis, (tuple, list)) else (axis,)
     out = []
     for i in many:

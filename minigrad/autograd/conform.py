@@ -1,21 +1,32 @@
 """The ops with which the engine makes a gradient conform to its tensor, and adds two of them."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from .forms import binary, unary, view
 from .op import compiled
 
 
+@lru_cache(1024)
+def broadcast_axes(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes of ``shape`` along which a tensor of the shape ``target`` was repeated; None where that does not broadcast to it."""
+    lead = len(shape) - len(target)
+    if lead < 0 or any(t not in (1, s) for s, t in zip(shape[lead:], target, strict=True)):
+        return None
+    return tuple([i for i, n in enumerate(shape) if i < lead or target[i - lead] == 1 != n])
+
+
 def _sum_to(xp: Any) -> Any:
     add = xp.add.reduce if hasattr(xp.add, "reduce") else xp.sum
 
     def kernel(x: Any, shape: tuple[int, ...]) -> Any:
-        lead = x.ndim - len(shape)
-        axes = tuple([i for i in range(x.ndim) if i < lead or (shape[i - lead] == 1 != x.shape[i])])
+        axes, keepdims = broadcast_axes(x.shape, shape), x.ndim == len(shape)
         if x.dtype.itemsize == 2 and x.dtype.kind not in "biu":
-            return add(x, axes, dtype="float32", keepdims=True).astype(x.dtype).reshape(shape)
-        return add(x, axes, keepdims=True).reshape(shape)
+            y = add(x, axes, "float32", None, keepdims).astype(x.dtype)
+        else:
+            y = add(x, axes, None, None, keepdims)
+        return y if y.shape == shape else y.reshape(shape)
 
     return kernel
 

@@ -11,12 +11,13 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from . import node as graph
 from .arguments import shown
-from .conform import cast, sum_to
+from .conform import broadcast_axes, cast, sum_to
 from .leaves import deposit, flipped, own
 from .node import Node
 from .op import OUTPUT, as_it_was, part
 from .tensor import Tensor, raw, wrap
 
+ndarray = np.ndarray
 _born = operator.attrgetter("order")
 
 
@@ -82,8 +83,10 @@ def propagate(
                     targets[node] = g
                 if op is None:
                     continue
-        elif node.watch is not None:
-            g = _hooked(node, g)
+        else:
+            seen = node.watch
+            if seen is not None and (seen.hooks or seen.retain):
+                g = _hooked(node, g)
         if op is None:
             if node.watch is not None and node.watch.post:
                 deposit(node, g, create_graph)
@@ -105,14 +108,15 @@ def propagate(
             _deliver_many(waiting, heap, create_graph, node, g, saved, wanted)
             continue
         shape, dtype, elementwise = node.shape, node.dtype, op.elementwise
-        parents = node.parents
+        several = node.several
         for i, rule, need in op.rules:  # each with its place, as making a zip costs as much as an edge
-            parent = parents[i]
+            parent = (node.second if i else node.first) if several is None else several[i]
             if parent is None or (limited and parent not in wanted):  # type: ignore[operator]
                 continue
             d = rule(g) if need is None else rule(g, saved[need])
             if not elementwise or parent.dtype is not dtype:
-                d = conformed(op, d, parent)
+                if type(d) is not ndarray or d.shape != parent.shape or d.dtype is not parent.dtype:  # else it conforms
+                    d = conformed(op, d, parent)
             elif parent.shape is not shape and parent.shape != shape:
                 d = sum_to(d, parent.shape)
             order = parent.order
@@ -196,15 +200,10 @@ def conformed(op: Any, d: Any, parent: Node) -> Any:
     except AttributeError:
         raise GraphError(f"{op.name}: a rule returned {shown(d)}, expected an array of shape {parent.shape}") from None
     if shape != parent.shape:
-        if not _reduces_to(shape, parent.shape):
+        if broadcast_axes(shape, parent.shape) is None:
             raise GraphError(f"{op.name}: a rule returned a gradient of shape {shape} for an input of shape {parent.shape}")
         d = sum_to(d, parent.shape)
     return d if dtype == parent.dtype else cast(d, parent.dtype)
-
-
-def _reduces_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    lead = len(shape) - len(target)
-    return lead >= 0 and all(t in (1, s) for s, t in zip(shape[lead:], target, strict=True))
 
 
 def as_tensors(node: Node, saved: tuple) -> tuple:

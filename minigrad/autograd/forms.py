@@ -10,21 +10,23 @@ where gradients enter and leave, and users see PyTorch's convention, dL/dRe + i 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..backend.arrays import asarray, is_array
 from . import node as graph
-from .arguments import explained, normal_axis, operand, settled, unexpected
+from .arguments import normal_axis, operand, settled, unexpected
 from .mode import paused, recording
-from .node import Cell, Link, Node, follow, make_link, make_node
-from .op import Op, named, on_arrays, parameters, picker, record
+from .node import Cell, Link, Node, follow, make_child, make_link
+from .op import NOTHING, Op, named, on_arrays, parameters, picker, record
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
 new = object.__new__
-NOTHING = (None, None, None)
+NUMBERS = frozenset("biufc")
+"""The kinds of dtypes that need no second look."""
 
 
 def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -> Any:
@@ -47,7 +49,8 @@ def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -
             return wrap(y, None)
         node = Node()  # make_node() and wrap() written out: this is the hot path
         node.op = op
-        node.parents = (parent,)
+        node.first = parent
+        node.several = None
         node.saved = (y if keep_y else None, a if keep_x else None)
         node.shape = parent.shape  # the same object, which the engine notices sooner than an equal one
         node.dtype = y.dtype
@@ -87,6 +90,11 @@ def binary(
             b = b.data
             kind = type(b)
             a = operand(a)
+        elif type(a) is ndarray and type(b) is ndarray and a.dtype.kind in NUMBERS and b.dtype.kind in NUMBERS:  # as in rules
+            try:
+                return kernels[ndarray](a, b)
+            except Exception as error:
+                return op.again(error, ndarray, (a, b))
         else:
             return on_arrays(op, operand(a), operand(b))
         try:
@@ -101,7 +109,9 @@ def binary(
             return wrap(y, None)
         node = Node()  # make_node() and wrap() written out: this is the hot path
         node.op = op
-        node.parents = (m, n)
+        node.first = m
+        node.second = n
+        node.several = None
         node.saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None) if keeps else NOTHING
         node.shape = m.shape if m is not None and n is not None and m.shape is n.shape else y.shape
         node.dtype = y.dtype
@@ -154,7 +164,7 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
             y = settled(y)
         if node is None or (paused and not recording()):
             return wrap(y, None)
-        return wrap(y, make_node(op, (node,), (y if keep_y else None, a if keep_x else None, a.shape, axis), y.shape, y.dtype))
+        return wrap(y, make_child(op, node, (y if keep_y else None, a if keep_x else None, a.shape, axis), y.shape, y.dtype))
 
     return named(f, op)
 
@@ -168,6 +178,11 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
     kernels = op.kernels.table
 
     def f(x: Any, how: Any) -> Any:
+        if type(x) is ndarray:
+            try:
+                return kernels[ndarray](x, how)
+            except Exception as error:
+                return op.again(error, ndarray, (x,), (how,))
         if not isinstance(x, Tensor):
             return on_arrays(op, x if is_array(x) else asarray(x), how)
         a = x.data
@@ -188,7 +203,7 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
                     follow(x, t)
             return t
         if not shared:
-            return wrap(y, make_node(op, (node,), (None, None, a.shape, how, None), y.shape, y.dtype))
+            return wrap(y, make_child(op, node, (None, None, a.shape, how, None), y.shape, y.dtype))
         link = x.link
         if link is None:
             link = x.link = make_link()
@@ -197,7 +212,7 @@ def view(name: str, doc: str, rule: Callable, kernel: Callable | None = None) ->
         writes = link.writes
         t = new(Tensor)  # wrap() and make_link() written out
         t.data = y
-        t.node = make_node(op, (node,), (None, None, node.shape, how, writes), y.shape, y.dtype)
+        t.node = make_child(op, node, (None, None, node.shape, how, writes), y.shape, y.dtype)
         t.link = tie = Link()
         tie.base = x
         tie.f = f
@@ -223,7 +238,7 @@ def general(kernel: Callable, *rules: Callable | None, name: str = "", doc: str 
         name or kernel.__name__,
         ("y", *names, "shape", "shapes"),
         (whole,) if whole else rules,
-        kernel=lambda xp: lambda *args: kernel(xp, *args),
+        kernel=lambda xp: partial(kernel, xp),
         doc=doc or (kernel.__doc__ or ""),
         inputs=k,
         whole=whole is not None,
@@ -237,30 +252,41 @@ def gather(inputs: tuple) -> tuple[list, list, bool, Any]:
     for t in inputs:
         if isinstance(t, Tensor):
             tensor = True
-            arrays.append(t.data)
+            a = t.data
             parents.append(t.node)
-            kind = type(t.data) if kind is ndarray else kind
+            if kind is ndarray:
+                kind = type(a)
         else:
-            if t is not None:
-                t = operand(t)
-                if kind is ndarray and is_array(t):
-                    kind = type(t)
-            arrays.append(t)
+            a = t
+            if t is not None and (type(t) is not ndarray or t.dtype.kind not in NUMBERS):
+                a = operand(t)
+                if kind is ndarray and is_array(a):
+                    kind = type(a)
             parents.append(None)
+        arrays.append(a)
     return arrays, parents, tensor, kind
 
 
 def apply(op: Op, inputs: tuple, *params: Any) -> Any:
     """Run a general op: ``inputs`` may carry gradients, ``params`` may not. Arrays in, arrays out; a Tensor among them: Tensors out."""
+    for t in inputs:
+        if t is not None and (type(t) is not ndarray or t.dtype.kind not in NUMBERS):
+            break
+    else:  # arrays alone, as in rules
+        try:
+            return op.kernels.table[ndarray](*inputs, *params)
+        except Exception as error:
+            return op.again(error, ndarray, inputs, params)
     arrays, parents, tensor, kind = gather(inputs)
     try:
-        y = op.kernels[kind](*arrays, *params)
+        y = op.kernels.table[kind](*arrays, *params)
     except Exception as error:
-        raise explained(op, error, arrays, params) from None
+        y = op.again(error, kind, tuple(arrays), params)
     if not tensor:
         return y
     many = type(y) is tuple
-    y = tuple([settled(v) for v in y]) if many else settled(y)
+    if type(y) is not ndarray:
+        y = tuple([settled(v) for v in y]) if many else settled(y)
     for i in op.constant:
         parents[i] = None
     if parents.count(None) == len(parents) or (paused and not recording()):

@@ -6,10 +6,11 @@ With ``create_graph`` the op is composed anew and its graph differentiated, so t
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..backend.arrays import Kernels
-from .arguments import explained, settled
+from .arguments import settled
 from .backward import grad
 from .forms import gather
 from .mode import paused, recording
@@ -27,7 +28,7 @@ class Fused(Op):
     slopes: Kernels
 
 
-def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int, name: str, doc: str = "") -> Any:
+def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int, name: str, doc: str = "", aside: bool = False) -> Any:
     """An op that may be called like a function: ``f(*inputs, *params)``, arrays in, arrays out; a Tensor among the inputs: Tensors out.
 
     Args:
@@ -38,21 +39,22 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
         composed: ``composed(*inputs, *params)``, the same output made of ops.
         inputs: how many arguments carry gradients; they may be None.
         name, doc: what errors and graphs call it.
+        aside: of the outputs only the first is one for ``slopes`` and ``composed``; the others come out as arrays, without gradient.
 
     Numerics: inputs and what is kept stay alive until backward, like everything that a rule needs.
     """
     names = parameters(kernel)[1:]
-    op = Fused(name, ("y", *names, "shape", "shapes"), (), kernel=lambda xp: lambda *args: kernel(xp, *args), doc=doc, inputs=inputs)
-    op.slopes = Kernels(f"{name}_gradient", lambda xp: lambda *args: slopes(xp, *args))
+    op = Fused(name, ("y", *names), (), kernel=lambda xp: partial(kernel, xp), doc=doc, inputs=inputs)
+    op.slopes = Kernels(f"{name}_gradient", lambda xp: partial(slopes, xp))
     op.composed = composed
-    after = len(names) + 3  # y, the arguments, shape and shapes; then what the kernel kept
+    after = len(names) + 1  # y and the arguments; then what the kernel kept
 
     def rule(g: Any, wanted: tuple, saved: tuple) -> tuple:
-        args = saved[1 : len(names) + 1]
-        if any(isinstance(v, Tensor) for v in (g if type(g) is tuple else (g,))):
+        args = saved[1:after]
+        first = g if type(g) is not tuple else next(v for v in g if v is not None)
+        if isinstance(first, Tensor):
             return _again(op, g, wanted, args)
-        kind = type(g) if type(g) is not tuple else next(type(v) for v in g if v is not None)
-        return op.slopes[kind](g, wanted, saved[after:], *args)
+        return op.slopes[type(first)](g, wanted, saved[after:], *args)
 
     op.rules, op.whole = None, (rule, lambda saved: (saved,))
 
@@ -60,17 +62,22 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
         arrays, parents, tensor, kind = gather(args[:inputs])
         params = args[inputs:]
         try:
-            made, kept = op.kernels[kind](*arrays, *params)
+            made, kept = op.kernels.table[kind](*arrays, *params)
         except Exception as error:
-            raise explained(op, error, arrays, params) from None
+            made, kept = op.again(error, kind, tuple(arrays), params)
         if not tensor:
             return made
+        if aside:
+            made, *others = made
         many = type(made) is tuple
         y: Any = tuple([settled(v) for v in made]) if many else settled(made)
-        if parents.count(None) == len(parents) or (paused and not recording()):
+        constant = parents.count(None) == len(parents) or (paused and not recording())
+        if aside:
+            node = None if constant else make_node(op, tuple(parents), (None, *arrays, *params, *kept), y.shape, y.dtype)
+            return (wrap(y, node), *others)
+        if constant:
             return tuple([wrap(v, None) for v in y]) if many else wrap(y, None)
-        shapes = tuple([getattr(a, "shape", ()) for a in arrays])
-        saved = (None, *arrays, *params, shapes[0], shapes, *kept)
+        saved = (None, *arrays, *params, *kept)
         if not many:
             return wrap(y, make_node(op, tuple(parents), saved, y.shape, y.dtype))
         node = make_node(op, tuple(parents), saved, tuple([v.shape for v in y]), tuple([v.dtype for v in y]))

@@ -66,7 +66,7 @@ def roots(t: Tensor) -> list[Tensor]:
 
 def check_writable(t: Tensor, by: str) -> None:
     """Raise GraphError where a write would falsify the graph or cannot reach the memory."""
-    if recording():
+    if (t.node is not None or t.link is not None) and recording():
         path = roots(t)
         if any(v.node is not None and v.node.op is None for v in path):
             raise GraphError(

@@ -10,6 +10,7 @@ from .conform import add, conj
 from .node import Node, Watch
 from .tensor import Tensor, raw, wrap
 
+ndarray = np.ndarray
 _accumulation = threading.Lock()
 _getrefcount = getattr(sys, "getrefcount", lambda _: 99)
 
@@ -21,6 +22,8 @@ def flipped(g: Any) -> Any:
 
 def own(g: Any, held: int) -> Tensor:
     """A gradient as a Tensor whose memory nobody else holds: taken over where only ``held`` references are left, else copied."""
+    if type(g) is ndarray and g.base is None:  # nearly always
+        return wrap(g if _getrefcount(g) <= held + 2 else g.copy(), None)  # this frame's and the argument's
     if isinstance(g, Tensor):
         return g if g.node is not None else wrap(g.data.copy(), None)
     if isinstance(g, np.generic):
@@ -41,7 +44,8 @@ def _alone(g: Any, held: int) -> bool:
 
 def deposit(leaf: Node, g: Any, create_graph: bool = False) -> None:
     """Add a finished gradient to a leaf's ``.grad``."""
-    g = flipped(g)
+    if g.dtype.kind == "c":
+        g = conj(g)
     watch = leaf.watch
     if watch is None:
         watch = leaf.watch = Watch()

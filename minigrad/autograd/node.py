@@ -2,7 +2,7 @@
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -18,6 +18,8 @@ class Node:
 
     It holds no Tensor and points only to its parents, so dropping the loss frees everything by reference counting.
     ``parents[i]`` is None where no gradient is wanted; ``saved`` is what the op's rules asked to keep, None once freed.
+    Parents are kept in ``first`` and ``second``, or if there may be more of them in the tuple ``several``, which is else None: a tuple
+    in each node would be a second object for Python's collector of cycles to walk over, again and again while a graph grows.
     ``watch`` holds what the user asked for: a gradient, hooks.
 
     Example:
@@ -28,10 +30,12 @@ class Node:
         ('exp', ['multiply'])
     """
 
-    __slots__ = ("__weakref__", "dtype", "op", "order", "parents", "saved", "shape", "watch")
+    __slots__ = ("__weakref__", "dtype", "first", "op", "order", "saved", "second", "several", "shape", "watch")
 
     op: Any
-    parents: tuple
+    first: "Node | None"
+    second: "Node | None"
+    several: tuple | None
     saved: Any
     shape: Any
     dtype: Any
@@ -42,6 +46,13 @@ class Node:
     def name(self) -> str:
         """The op's name, or "leaf"."""
         return "leaf" if self.op is None else self.op.name
+
+    @property
+    def parents(self) -> tuple:
+        """The nodes of the op's inputs."""
+        if self.several is not None:
+            return self.several
+        return (self.first,) if self.op.inputs == 1 else (self.first, self.second)
 
     @property
     def next_functions(self) -> tuple:
@@ -56,7 +67,21 @@ def make_node(op: Any, parents: tuple, saved: Any, shape: Any, dtype: Any) -> No
     """A node born now. (A function, as a class with ``__init__`` takes twice as long to call; the hottest forms write it out.)"""
     node = Node()
     node.op = op
-    node.parents = parents
+    node.several = parents
+    node.saved = saved
+    node.shape = shape
+    node.dtype = dtype
+    node.order = birth()
+    node.watch = None
+    return node
+
+
+def make_child(op: Any, parent: Node, saved: Any, shape: Any, dtype: Any) -> Node:
+    """A node born now to an op of one input."""
+    node = Node()
+    node.op = op
+    node.first = parent
+    node.several = None
     node.saved = saved
     node.shape = shape
     node.dtype = dtype
@@ -129,6 +154,19 @@ def stamp(a: Array, by: str) -> int:
     return order
 
 
+def stamp_all(owners: Sequence[Array], by: str) -> None:
+    """``stamp`` for arrays that own their memory and were overwritten together."""
+    global last_write
+    last_write = order = birth()
+    where = sources.get(order, "") if sources is not None else ""
+    for owner in owners:
+        old = writes.get(id(owner))
+        if old is None:
+            stamp(owner, by)
+        else:
+            old.by, old.count, old.order, old.where = by, old.count + 1, order, where
+
+
 def version(a: Array) -> int:
     """How often the memory of ``a`` was overwritten by minigrad."""
     known = writes.get(id(holder(a)))
@@ -137,11 +175,12 @@ def version(a: Array) -> int:
 
 def check_unwritten(node: Node, saved: tuple, since: int) -> None:
     """Raise GraphError if an array that ``node`` saved at the time ``since``, and will need, was overwritten later."""
-    used = needed(node)
     for i, value in enumerate(saved):
-        for a in arrays_in(value) if used is None or i in used else ():
+        if type(value) in PLAIN:
+            continue
+        for a in arrays_in(value):
             known = writes.get(id(holder(a)))
-            if known is not None and known.order > since:
+            if known is not None and known.order > since and ((used := needed(node)) is None or i in used):
                 raise GraphError(
                     f"backward: {node.name}{where(node.order)} saved an array of shape {tuple(a.shape)} that "
                     f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
@@ -163,6 +202,10 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
             )
 
 
+PLAIN = frozenset({type(None), int, float, bool, str})
+"""What ops save besides arrays, mostly."""
+
+
 def needed(node: Node) -> set[int] | None:
     """Which of the things that a node saved its rules will ask for, given which of its inputs want a gradient; None: any of them."""
     if node.op.rules is None:
@@ -176,11 +219,12 @@ def needed(node: Node) -> set[int] | None:
 
 def arrays_in(value: Any) -> Iterator[Array]:
     """The arrays in something saved: itself, or those in a tuple."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        yield value
-    elif type(value) is tuple:
+    if type(value) is tuple:
         for v in value:
-            yield from arrays_in(v)
+            if type(v) not in PLAIN:
+                yield from arrays_in(v)
+    elif hasattr(value, "dtype") and hasattr(value, "shape"):
+        yield value
 
 
 def where(order: int) -> str:

@@ -18,10 +18,13 @@ class Op:
     ``names`` says what the positions of a node's ``saved`` are: ``y``, the inputs, then parameters. ``inputs`` is how many of them
     are inputs. ``whole`` marks a single rule that returns the gradients of all inputs at once. ``elementwise`` promises that
     a rule's result has the output's shape and dtype, so that the engine need only undo broadcasting and casting. ``constant`` lists
-    the inputs that have no rule; they never become parents.
+    the inputs that have no rule; they never become parents. ``keep`` says which of ``names`` a rule asks for; ``sift`` puts None in the
+    places of the others, given all of them and a None, and ``shaped`` says whether the shapes of the inputs are asked for.
     """
 
-    __slots__ = ("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "needs", "rules", "whole")
+    __slots__ = (
+        *("constant", "doc", "elementwise", "inputs", "keep", "kernels", "name", "names", "needs", "rules", "shaped", "sift", "whole"),
+    )
 
     def __init__(
         self,
@@ -46,6 +49,8 @@ class Op:
                 if w not in names:
                     raise TypeError(f"{name}: rule {rule} asks for {w!r}; it can have {', '.join(names)}")
         self.keep = tuple(any(n in w for w in wants) for n in names)
+        self.sift: Any = itemgetter(*[i if k else -1 for i, k in enumerate(self.keep)]) if names else None
+        self.shaped = any("shape" in w or "shapes" in w for w in wants)
         self.needs = tuple([tuple([names.index(n) for n in want]) for want in wants])
         self.constant = tuple([i for i, r in enumerate(rules) if r is None])
         self.whole: Any = (rules[0], picker(self.needs[0])) if whole and rules else None
@@ -120,22 +125,25 @@ def compiled(family: str, *ops: Any) -> None:
 
 def on_arrays(op: Op, *args: Any) -> Any:
     """Arrays in, arrays out: the kernel alone."""
-    kind = next((type(a) for a in args if is_array(a)), type(args[0]))
+    kind = type(args[0])
+    if kind not in op.kernels.table and not is_array(args[0]):
+        kind = next((type(a) for a in args if is_array(a)), kind)
     try:
-        return op.kernels[kind](*args)
+        return op.kernels.table[kind](*args)
     except Exception as error:
-        raise explained(op, error, args[: op.inputs], args[op.inputs :]) from None
+        return op.again(error, kind, args[: op.inputs], args[op.inputs :])
+
+
+NOTHING = (None, None, None)
 
 
 def record(op: Op, parents: tuple, y: Any, arrays: Any, params: tuple) -> Any:
     """The output (or outputs) of a general op as Tensors, with the node that made them."""
-    kept = [v if k else None for v, k in zip((y, *arrays, *params), op.keep, strict=False)]
-    shapes = tuple([getattr(a, "shape", ()) for a in arrays])
-    kept += [shapes[0], shapes]
+    shapes = tuple([getattr(a, "shape", ()) for a in arrays]) if op.shaped else NOTHING
+    saved = op.sift((y, *arrays, *params, shapes[0], shapes, None))
     if type(y) is not tuple:
-        node = make_node(op, parents, tuple(kept), y.shape, y.dtype)
-        return wrap(y, node)
-    node = make_node(op, parents, tuple(kept), tuple([v.shape for v in y]), tuple([v.dtype for v in y]))
+        return wrap(y, make_node(op, parents, saved, y.shape, y.dtype))
+    node = make_node(op, parents, saved, tuple([v.shape for v in y]), tuple([v.dtype for v in y]))
     return tuple([wrap(v, part(node, i, v) if v.dtype.kind in "fcV" else None) for i, v in enumerate(y)])
 
 

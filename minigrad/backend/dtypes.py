@@ -52,7 +52,7 @@ def is_inexact(dtype: Any) -> bool:
         >>> mg.backend.is_inexact(mg.float16), mg.backend.is_inexact(mg.int64)
         (True, False)
     """
-    return dtype.kind in "fc" or dtype.name in EXTENDED
+    return dtype.kind in "fc" or (dtype.kind == "V" and dtype.name in EXTENDED)
 
 
 def is_complex(dtype: Any) -> bool:

@@ -1,5 +1,6 @@
 """Norms that remember: of batches and of instances, with running means and variances."""
 
+from functools import cache
 from typing import Any
 
 from ..autograd import Tensor
@@ -13,6 +14,12 @@ from ..ops.shape import reshape
 from .module import Module
 from .normalization import Scaled
 from .parameter import Buffer, size
+
+
+@cache
+def _channels(axes: tuple[str, ...]) -> dict[int, int]:
+    """By the number of axes: which of them are the channels."""
+    return {len(names): names.index("C") for names in [text.split(", ") for text in axes]}
 
 
 class _Running(Scaled):
@@ -57,10 +64,9 @@ class _Running(Scaled):
             ShapeError: they are not those of the layer, or the channels are others.
         """
         shape = tuple(x.shape)
-        for text in self.axes:
-            names = text.split(", ")
-            if len(names) == len(shape) and shape[names.index("C")] == self.num_features:
-                return len(shape)
+        place = _channels(self.axes).get(len(shape))
+        if place is not None and shape[place] == self.num_features:
+            return len(shape)
         wanted = " or ".join([f"({text})" for text in self.axes])
         raise ShapeError(f"{type(self).__name__}: expected x of shape {wanted} with C = num_features = {self.num_features}, got {shape}")
 

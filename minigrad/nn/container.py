@@ -125,8 +125,9 @@ class Sequential(_Listed):
         return Sequential(named)
 
     def forward(self, x: Any) -> Any:
-        for m in self:
-            x = m(x)
+        known = self.__dict__
+        for name in tuple(known["_modules"]):
+            x = known[name](x)
         return x
 
 

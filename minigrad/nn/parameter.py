@@ -204,10 +204,11 @@ def size(who: str, what: str, value: Any, least: int | None = 0) -> int:
 
 def clear_grad(p: Tensor, set_to_none: bool) -> None:
     """Drop a gradient, or fill it with zeros."""
-    if p.grad is None:
+    watch = None if p.node is None else p.node.watch
+    if watch is None or watch.grad is None:
         return
     if set_to_none:
-        p.grad = None
+        watch.grad = None
     else:
         p.grad = wrap(namespace(type(p.data)).zeros_like(p.data), None)
 

@@ -3,7 +3,6 @@
 Here are the smooth ones and those that join channels; those with a kink are in ``rectifiers``.
 """
 
-import math
 from typing import Any
 
 from ..autograd.arguments import normal_axis, number, operand, unexpected
@@ -13,6 +12,7 @@ from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import abs, multiply
 from .exponential import exp, expit, expm1, sigmoid  # noqa: F401 (expit is offered from here too)
+from .gaussian import gelu, gelu_gradient, gelu_tanh_gradient  # noqa: F401 (the gradients are offered from here too)
 from .joining import concat
 from .logic import where
 from .powers import square
@@ -96,83 +96,6 @@ tanhshrink = unary(
 
 
 # -- x times a soft step ----------------------------------------------------------------------------------------------
-def _normal_cdf(x: Any) -> Any:
-    from .special.error import erfc
-
-    return erfc(x * -math.sqrt(0.5)) * 0.5
-
-
-def _normal_density(x: Any) -> Any:
-    return exp(x * x * -0.5) * math.sqrt(0.5 / math.pi)
-
-
-def _gelu_curvature(x: Any) -> Any:
-    d = _normal_density(x)
-    return d * 2 - x * d * x
-
-
-def _gelu_tanh_argument(x: Any) -> Any:
-    return x * (x * x * 0.044715 + 1) * math.sqrt(2 / math.pi)
-
-
-def _gelu_tanh_slope(x: Any) -> Any:
-    t = tanh(_gelu_tanh_argument(x))
-    return (t + 1) * 0.5 + x * (1 - t * t) * ((x * x * (3 * 0.044715) + 1) * math.sqrt(0.5 / math.pi))
-
-
-def _gelu_tanh_curvature(x: Any) -> Any:
-    """With u the argument of tanh and t = tanh(u): (1 - t**2) * (u' + x * (u''/2 - t * u'**2))."""
-    t = tanh(_gelu_tanh_argument(x))
-    first = (x * x * (3 * 0.044715) + 1) * math.sqrt(2 / math.pi)
-    return (1 - t * t) * (first + x * (x * (3 * 0.044715 * math.sqrt(2 / math.pi)) - t * first * first))
-
-
-gelu_gradient: Any = binary(
-    "gelu_gradient",
-    "g * (Phi(x) + x * phi(x)): the gradient of gelu.",
-    lambda g, b: gelu_gradient(g, b),
-    lambda g, a, b: g * a * _gelu_curvature(b),
-    lambda xp: lambda g, x: g * (_normal_cdf(x) + x * _normal_density(x)),
-)
-gelu_tanh_gradient: Any = binary(
-    "gelu_tanh_gradient",
-    "The gradient of gelu with its normal distribution approximated by tanh.",
-    lambda g, b: gelu_tanh_gradient(g, b),
-    lambda g, a, b: g * a * _gelu_tanh_curvature(b),
-    lambda xp: lambda g, x: g * _gelu_tanh_slope(x),
-)
-_gelu = unary(
-    "gelu",
-    "x times the probability that a standard normal number is below x.",
-    lambda g, x: gelu_gradient(g, x),
-    lambda xp: lambda x: x * _normal_cdf(x),
-)
-_gelu_tanh = unary(
-    "gelu_tanh",
-    "gelu with its normal distribution approximated by tanh.",
-    lambda g, x: gelu_tanh_gradient(g, x),
-    lambda xp: lambda x: x * (0.5 * xp.tanh(_gelu_tanh_argument(x)) + 0.5),
-)
-
-
-def gelu(x: Any, approximate: str = "none") -> Any:
-    """x * Phi(x), Phi the distribution function of the standard normal distribution.
-
-    Shapes: x any; y the same.
-    Args:
-        approximate: "none", or "tanh" for ``0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))``.
-    Gradient: g * (Phi(x) + x * phi(x)), phi the density.
-    Source: Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
-    Example:
-        >>> import minigrad as mg
-        >>> mg.nn.functional.gelu(mg.tensor([-100.0, 0.0, 100.0]))
-        Tensor([ -0.,   0., 100.], shape (3,), float32, cpu)
-    """
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
-    return _gelu(x) if approximate == "none" else _gelu_tanh(x)
-
-
 def _silu_slope(x: Any) -> Any:
     s = sigmoid(x)
     return s * (x * (1 - s) + 1)
@@ -210,7 +133,7 @@ silu = unary(
     lambda g, x: silu_gradient(g, x),
     _silu,
 )
-compiled("elementwise", _gelu, _gelu_tanh, gelu_gradient, gelu_tanh_gradient, silu, silu_gradient)
+compiled("elementwise", silu, silu_gradient)
 
 
 def _mish_rule(g: Any, x: Any) -> Any:

@@ -220,6 +220,7 @@ def _attention_composed(query: Any, key: Any, value: Any, mask: Any, keep: Any, 
 
 
 ATTENTION = fused(_attention, _attention_slopes, _attention_composed, inputs=4, name="scaled_dot_product_attention")
+compiled("attention", ATTENTION)
 
 
 # -- public -----------------------------------------------------------------------------------------------------------

@@ -8,120 +8,22 @@ is linear in each of three arrays, and the derivative with respect to one is a f
 are the three primitives here: ``convolution`` (w.r.t. g), ``input_gradient`` (w.r.t. x), which is also the transposed convolution,
 and ``weight_gradient`` (w.r.t. w). Each is the derivative of the other two, so they are closed under differentiation: any order
 of gradient is again one of them.
-
-The kernels copy windows into the columns of a matrix (im2col), a block of bounded size at a time, and multiply by BLAS; no columns
-are kept for the backward pass, only x and w.
 """
 
-from math import prod
 from typing import Any
 
 from ..autograd.arguments import operand
 from ..autograd.forms import apply, general
 from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
-from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError
+from .correlation import correlation, input_slope, weight_slope
 from .reduce import sum as total
-from .windows import BLOCK, Ints, Pairs, batched, blocks, columns, count, counts, lengths, positions, unbatched
-
-
-# -- kernels ----------------------------------------------------------------------------------------------------------
-def _grouped(w: Any, groups: int, dtype: Any) -> Any:
-    """The weight as one matrix (outputs, inputs * kernel) per group."""
-    return w.astype(dtype, copy=False).reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
-
-
-def _convolution(xp: Any, x: Any, w: Any, bias: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
-    n, outputs, kernel = x.shape[0], w.shape[0], w.shape[2:]
-    out = tuple([count(*a) for a in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)])
-    dtype = xp.result_type(*[a for a in (x, w, bias) if a is not None])
-    work = working_dtype(dtype)
-    y = xp.empty((n, outputs, *out), dtype)
-    flat = y.reshape(n, groups, outputs // groups, prod(out))
-    matrix = _grouped(w, groups, work)
-    b = None if bias is None else bias.reshape(groups, outputs // groups, 1)
-    if prod(kernel) == prod(stride) == 1 and not any(map(any, padding)) and x.dtype == work == dtype:
-        xp.matmul(matrix, x.reshape(n, groups, x.shape[1] // groups, prod(out)), out=flat)  # 1 x 1: the input is the columns
-        if b is not None:
-            flat += b
-        return y
-    for i, j, p, q, cols in columns(xp, x, out, kernel, stride, padding, dilation, work, BLOCK, outputs):
-        cols = cols.reshape(groups, cols.shape[0] // groups, cols.shape[1])
-        if j - i == 1 and work == dtype:
-            z = xp.matmul(matrix, cols, out=flat[i, :, :, p:q])
-            if b is not None:
-                z += b
-            continue
-        z = xp.matmul(matrix, cols)
-        if b is not None:
-            z += b
-        flat[i:j, :, :, p:q] = z.reshape(*z.shape[:2], j - i, q - p).transpose(2, 0, 1, 3)
-    return y
-
-
-def _side_by_side(xp: Any, g: Any, i: int, j: int, p: int, q: int, groups: int, dtype: Any) -> Any:
-    """Windows p to q of images i to j as (groups, channels per group, images * windows)."""
-    g = g[i:j].reshape(j - i, g.shape[1], prod(g.shape[2:]))[:, :, p:q].transpose(1, 0, 2)
-    return g.astype(dtype, copy=False).reshape(groups, g.shape[0] // groups, (j - i) * (q - p))
-
-
-def _input_gradient(xp: Any, g: Any, w: Any, bias: Any, spatial: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
-    n, outputs, *out = g.shape
-    kernel, inputs = w.shape[2:], w.shape[1] * groups
-    if prod(stride) == 1 and outputs <= 2 * inputs and prod(spatial) <= 2 * prod(out):
-        # without a stride it is a convolution of g with the kernel turned round, which needs no scattered additions
-        turned = xp.flip(w, tuple(range(2, w.ndim))).reshape(groups, outputs // groups, *w.shape[1:])
-        turned = turned.swapaxes(1, 2).reshape(inputs, outputs // groups, *kernel)
-        reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        lows = [r - p[0] for r, p in zip(reach, padding, strict=True)]
-        around = tuple([(lo, s - o - lo + r) for lo, s, o, r in zip(lows, spatial, out, reach, strict=True)])
-        return _convolution(xp, g, turned, bias, stride, around, dilation, groups)
-    dtype = xp.result_type(*[a for a in (g, w, bias) if a is not None])
-    work = working_dtype(dtype)
-    matrix = _grouped(w, groups, work).swapaxes(1, 2)
-    y = xp.zeros((n, inputs, *spatial), work)
-    rest, depth = prod(out[1:]), inputs * prod(kernel)
-    for i, j, a, b in blocks(n, out[0], (depth + outputs) * rest, BLOCK):
-        cols = xp.matmul(matrix, _side_by_side(xp, g, i, j, a * rest, b * rest, groups, work))
-        rows = [(a, b), *[(0, o) for o in out[1:]]]
-        fold(y[i:j].swapaxes(0, 1), cols.reshape(inputs, *kernel, j - i, b - a, *out[1:]), rows, stride, padding, dilation)
-    if bias is not None:
-        y += bias.reshape(-1, *[1] * len(spatial))
-    return y.astype(dtype, copy=False)
-
-
-def fold(y: Any, cols: Any, rows: list[tuple[int, int]], stride: Ints, padding: Pairs, dilation: Ints) -> None:
-    """Add the windows ``cols`` (channels, *kernel, batch, *windows) to ``y`` (channels, batch, *spatial) where they were taken from."""
-    n = y.ndim - 2
-    kernel = cols.shape[1 : 1 + n]
-    for index, some, inside in positions(y.shape[2:], kernel, rows, stride, padding, dilation):
-        y[inside] += cols[(slice(None), *index)][some]
-
-
-def _weight_gradient(xp: Any, x: Any, g: Any, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
-    outputs, out = g.shape[1], g.shape[2:]
-    dtype = xp.result_type(x, g)
-    work = working_dtype(dtype)
-    y = xp.empty((outputs, x.shape[1] // groups, *kernel), work)
-    flat, part = _grouped(y, groups, work), None
-    # a large weight is worth larger blocks: each adds once to the whole of it
-    for i, j, p, q, cols in columns(xp, x, out, kernel, stride, padding, dilation, work, max(BLOCK, y.size), outputs):
-        a = _side_by_side(xp, g, i, j, p, q, groups, work)
-        b = cols.reshape(groups, cols.shape[0] // groups, cols.shape[1]).swapaxes(1, 2)
-        if i == p == 0:
-            xp.matmul(a, b, out=flat)
-        else:
-            part = xp.matmul(a, b, out=part)
-            flat += part
-    if not x.shape[0]:
-        y.fill(0)
-    return y.astype(dtype, copy=False)
-
+from .windows import Ints, Pairs, batched, counts, lengths, unbatched
 
 # -- the three primitives ---------------------------------------------------------------------------------------------
 CONVOLUTION = general(
-    _convolution,
+    correlation,
     lambda g, w, shape, stride, padding, dilation, groups: input_gradient(g, w, None, shape[2:], stride, padding, dilation, groups),
     lambda g, x, shapes, stride, padding, dilation, groups: weight_gradient(x, g, shapes[1][2:], stride, padding, dilation, groups),
     lambda g: total(g, axis=(0, *range(2, g.ndim))),
@@ -129,7 +31,7 @@ CONVOLUTION = general(
     doc="Cross-correlation of x (N, C, *spatial) with w (O, C / groups, *kernel), plus a bias (O,) or None.",
 )
 INPUT_GRADIENT = general(
-    _input_gradient,
+    input_slope,
     lambda v, w, stride, padding, dilation, groups: convolution(v, w, None, stride, padding, dilation, groups),
     lambda v, g, shapes, stride, padding, dilation, groups: weight_gradient(v, g, shapes[1][2:], stride, padding, dilation, groups),
     lambda v: total(v, axis=(0, *range(2, v.ndim))),
@@ -137,7 +39,7 @@ INPUT_GRADIENT = general(
     doc="The gradient of a convolution with respect to its input, of which ``spatial`` is the shape; plus a bias or None.",
 )
 WEIGHT_GRADIENT = general(
-    _weight_gradient,
+    weight_slope,
     lambda v, g, shape, stride, padding, dilation, groups: input_gradient(g, v, None, shape[2:], stride, padding, dilation, groups),
     lambda v, x, stride, padding, dilation, groups: convolution(x, v, None, stride, padding, dilation, groups),
     name="convolution_weight_gradient",

@@ -68,18 +68,17 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         [1.5, 3.5]
     """
     x, weight = given(x), given(weight)
-    if len(weight.shape) != 2:
-        raise ShapeError(f"linear: weight must be (out, in), got shape {tuple(weight.shape)}")
-    if not x.shape:
+    shape, sizes = x.shape, weight.shape
+    if len(sizes) != 2:
+        raise ShapeError(f"linear: weight must be (out, in), got shape {tuple(sizes)}")
+    if not shape:
         raise ShapeError("linear: x needs at least one axis, of features; got shape ()")
-    if x.shape[-1] != weight.shape[1]:
-        raise ShapeError(
-            f"linear: x has {x.shape[-1]} features, weight expects {weight.shape[1]} (x {tuple(x.shape)}, weight {tuple(weight.shape)})"
-        )
+    if shape[-1] != sizes[1]:
+        raise ShapeError(f"linear: x has {shape[-1]} features, weight expects {sizes[1]} (x {tuple(shape)}, weight {tuple(sizes)})")
     if bias is not None:
         bias = given(bias)
-        if tuple(bias.shape) != (weight.shape[0],):
-            raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}, weight {tuple(weight.shape)} expects ({weight.shape[0]},)")
+        if bias.shape != sizes[:1]:
+            raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}, weight {tuple(sizes)} expects ({sizes[0]},)")
     return apply(AFFINE, (x, weight, bias))
 
 

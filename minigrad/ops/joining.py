@@ -39,9 +39,32 @@ def _filled(g: tuple, shape: tuple[int, ...], axis: int, sizes: list[int]) -> li
     return out
 
 
+def _in_place(g: tuple, axis: int) -> Any:
+    """The array whose pieces along an axis these are, where a rule wrote them into one (attention's does); None: they lie elsewhere."""
+    first = g[0]
+    if type(first) is not np.ndarray or type(first.base) is not np.ndarray or not first.base.flags.c_contiguous:
+        return None
+    base, strides, length = first.base, first.strides, 0
+    start = place = first.__array_interface__["data"][0]
+    for v in g:
+        if type(v) is not np.ndarray or v.base is not base or v.strides != strides or v.dtype != first.dtype:
+            return None
+        if v.__array_interface__["data"][0] != place:
+            return None
+        length += v.shape[axis]
+        place = start + length * strides[axis]
+    shape = (*first.shape[:axis], length, *first.shape[axis + 1 :])
+    return np.ndarray(shape, first.dtype, base, start - base.__array_interface__["data"][0], strides)
+
+
+def _together(g: tuple, shape: tuple[int, ...], axis: int, bounds: tuple) -> Any:
+    whole = _in_place(g, axis)
+    return concat(_filled(g, shape, axis, [b - a for a, b in bounds]), axis) if whole is None else whole
+
+
 SPLIT = general(
     lambda xp, x, axis, bounds: tuple([x[(*_before(axis), slice(*b))] for b in bounds]),
-    whole=lambda g, wanted, shape, axis, bounds: (concat(_filled(g, shape, axis, [b - a for a, b in bounds]), axis),),
+    whole=lambda g, wanted, shape, axis, bounds: (_together(g, shape, axis, bounds),),
     inputs=1,
     name="split",
 )

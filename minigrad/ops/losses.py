@@ -10,6 +10,7 @@ from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor, raw
 from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace
+from ..backend.dtypes import uint8, uint16, uint32, uint64
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from .arithmetic import maximum
 from .reduce import mean, sum
@@ -50,8 +51,8 @@ def _losses(xp: Any, x: Any, labels: Any, hit: Any, rest: Any, total: Any, valid
     return y if valid is None else xp.where(valid, y, 0)
 
 
-def _slope(xp: Any, x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any) -> Any:
-    """The gradient g * (total * softmax(x) - t), in one array of the size of x."""
+def _slope(xp: Any, x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any, over: Any = 1) -> Any:
+    """The gradient g / over * (total * softmax(x) - t), in one array of the size of x."""
     dtype, x = x.dtype, wide(x)
     p = x - x.max(axis=1, keepdims=True)
     xp.exp(p, out=p)
@@ -61,27 +62,45 @@ def _slope(xp: Any, x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any
     xp.put_along_axis(p, labels, xp.take_along_axis(p, labels, 1) - hit, 1)
     if valid is not None:
         p = xp.where(valid, p, 0)
-    p *= g
+    p *= g / over
     return p.astype(dtype, copy=False)
 
 
-def _slope_of_slope(v: Any, x: Any, g: Any, total: Any) -> Any:
-    p, u = softmax(x, axis=1), v * (g * total)
+def _slope_of_slope(v: Any, x: Any, g: Any, total: Any, over: Any) -> Any:
+    p, u = softmax(x, axis=1), v * (g / over * total)
     return p * (u - sum(u * p, axis=1, keepdims=True))
 
 
 SLOPE: Op = general(
     _slope,
     _slope_of_slope,
-    lambda g, x, labels, hit, rest, total, valid: g * apply(SLOPE, (x, 1.0), labels, hit, rest, total, valid),
+    lambda g, x, labels, hit, rest, total, valid, over: g * apply(SLOPE, (x, 1.0), labels, hit, rest, total, valid, over),
     name="cross_entropy_gradient",
 )
-LOSSES = general(
-    _losses,
-    lambda g, x, labels, hit, rest, total, valid: apply(SLOPE, (x, g), labels, hit, rest, total, valid),
+LOSSES: Op = general(_losses, inputs=1, name="cross_entropy")
+compiled("rows", LOSSES, SLOPE)
+
+
+def _cross_entropy(xp: Any, x: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any, over: Any) -> Any:
+    """The losses of the rows, or (``over`` is not None) their sum divided by it."""
+    y = LOSSES.kernels[type(x)](x, labels, hit, rest, total, valid)
+    if over is None:
+        return y.reshape(labels.shape[:1] + labels.shape[2:])
+    return sum.op.kernels[type(y)](y, None, False) / over
+
+
+CROSS_ENTROPY: Op = general(
+    _cross_entropy,
+    lambda g, x, labels, hit, rest, total, valid, over: (
+        apply(SLOPE, (x, g.reshape(labels.shape)), labels, hit, rest, total, valid, 1)
+        if over is None
+        else apply(SLOPE, (x, g), labels, hit, rest, total, valid, over)
+    ),
     name="cross_entropy",
 )
-compiled("rows", LOSSES, SLOPE)
+
+
+UNSIGNED = {d.itemsize: d for d in (uint8, uint16, uint32, uint64)}
 
 
 def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, ignore_index: int | None) -> tuple[Any, Any]:
@@ -103,8 +122,8 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
     if tuple(labels.shape) != shape:
         raise ShapeError(f"{who}: expected labels of shape {shape}, one per row, got {tuple(labels.shape)}")
     ignoring = ignore_index is not None and 0 <= ignore_index < classes
-    if not labels.size or (on_cpu(labels) and not ignoring and labels.min() >= 0 and labels.max() < classes):
-        return labels, None
+    if not labels.size or (on_cpu(labels) and not ignoring and labels.view(UNSIGNED[labels.dtype.itemsize]).max() < classes):
+        return labels, None  # a negative one would be a large one
     xp = namespace(type(labels))
     inside = (labels >= 0) & (labels < classes)
     counts = inside | ~inside if ignore_index is None else labels != ignore_index
@@ -117,20 +136,21 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
 
 
 def reduced(who: str, losses: Any, reduction: str, count: Any = None) -> Any:
-    """The losses as they are, summed, or averaged over ``count`` (default: how many there are; of none the mean is 0).
-
-    Raises:
-        ValueError: the reduction is none of these.
-    """
+    """The losses as they are, summed, or averaged over ``count`` (default: how many there are; of none the mean is 0)."""
+    check_reduction(who, reduction)
     if reduction == "none":
         return losses
     if reduction == "sum":
         return sum(losses)
-    if reduction == "mean":
-        if count is None and prod(losses.shape):
-            return mean(losses)  # which half precision survives where its sum would overflow
-        return sum(losses) / (1 if count is None else count)
-    raise ValueError(f"{who}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    if count is None and prod(losses.shape):
+        return mean(losses)  # which half precision survives where its sum would overflow
+    return sum(losses) / (1 if count is None else count)
+
+
+def check_reduction(who: str, reduction: str) -> None:
+    """Raise ValueError unless it is "none", "mean" or "sum"."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{who}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
 
 
 def class_weights(who: str, weight: Any, classes: int, like: Any, axes: int) -> Any:
@@ -184,6 +204,7 @@ def cross_entropy(
     label_smoothing = number(who, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{who}: label_smoothing must be in [0, 1], got {label_smoothing}")
+    check_reduction(who, reduction)
     if len(shape) == 1:
         losses = cross_entropy(
             logits.reshape((1, *shape)), target.reshape((1, *target.shape)), weight, ignore_index, reduction, label_smoothing
@@ -195,6 +216,10 @@ def cross_entropy(
     labels, valid = checked_labels(who, target, rows, classes, ignore_index)
     labels = labels.reshape((shape[0], 1, *shape[2:]))
     valid = None if valid is None else valid.reshape(labels.shape)
+    if weight is None and valid is None and not label_smoothing:  # each row alike
+        over = None if reduction == "none" else max(labels.size, 1) if reduction == "mean" else 1
+        y = apply(CROSS_ENTROPY, (logits,), labels, 1.0, None, 1.0, None, over)
+        return y if y.dtype == logits.dtype else cast(y, logits.dtype)
     xp, dtype = namespace(type(labels)), working_dtype(logits.dtype)
     hit: Any = 1.0
     w = class_weights(who, weight, classes, dtype, len(shape))
@@ -202,16 +227,15 @@ def cross_entropy(
         hit = w.reshape(-1)[labels]
     if valid is not None:
         hit = xp.where(valid, hit, 0).astype(dtype, copy=False)
-    count: Any = prod(rows) if w is None and valid is None else hit.sum()
+    count: Any = labels.size if w is None and valid is None else hit.sum()
     rest = None
     if label_smoothing:
         rest = (label_smoothing / classes) * (xp.ones((1, classes, *[1] * (len(shape) - 2)), dtype) if w is None else w)
         hit = hit * (1 - label_smoothing)
     total = hit if rest is None else hit + rest.sum(axis=1, keepdims=True)
     total = total if valid is None else xp.where(valid, total, 0)
-    losses = apply(LOSSES, (logits,), labels, hit, rest, total, valid).reshape(rows)
     count = max(count, 1) if isinstance(count, int) else xp.where(count == 0, 1, count)
-    y = reduced(who, losses, reduction, count)
+    y = apply(CROSS_ENTROPY, (logits,), labels, hit, rest, total, valid, {"none": None, "sum": 1, "mean": count}[reduction])
     return y if y.dtype == logits.dtype else cast(y, logits.dtype)
 
 

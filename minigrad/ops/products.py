@@ -22,7 +22,7 @@ def transposed(x: Any) -> Any:
 
 
 # y = a b:  da = g bᵀ,  db = aᵀ g; what was broadcast among the leading axes, the engine sums
-_matmul = binary(
+_matmul: Any = binary(
     "matmul", "Matrix product a @ b.", lambda g, b: _matmul(g, transposed(b)), lambda g, a: _matmul(transposed(a), g), elementwise=False
 )
 compiled("products", _matmul)

@@ -36,10 +36,17 @@ compiled("elementwise", relu, gated)
 
 
 def _leaky(xp: Any, x: Any, slope: float) -> Any:
+    if 0 < slope <= 1 and x.ndim and x.dtype.kind == "f":
+        y = x * slope
+        return xp.maximum(x, y, out=y)
     return xp.where(x > 0, x, x * slope)
 
 
 def _leaky_slope(xp: Any, g: Any, x: Any, slope: float) -> Any:
+    if 0 <= slope <= 1 and x.ndim and x.dtype.kind == "f" and g.dtype == x.dtype and g.shape == x.shape:
+        d = (x > 0).astype(x.dtype)
+        xp.maximum(d, slope, out=d)  # 1 or the slope: choosing number by number takes NumPy five times as long
+        return xp.multiply(g, d, out=d)
     return xp.where(x > 0, g, g * slope)
 
 

@@ -15,7 +15,7 @@ from ..autograd.tensor import Tensor
 from ..backend import working_dtype
 from ..errors import DTypeError, ShapeError
 from .axes import permute_dims
-from .conv import fold as add_windows
+from .correlation import fold as add_windows
 from .pooling.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .pooling.average import along
 from .windows import Ints, Pairs, batched, counts, lengths, unbatched, windows

@@ -16,8 +16,8 @@ from ..errors import DTypeError, ShapeError
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
-BLOCK = 1 << 19
-"""How many numbers a buffer of columns may hold (2 MiB in float32): large enough for BLAS, small enough for the cache."""
+BLOCK = 3 << 16
+"""How many numbers a buffer of columns may hold (768 KiB in float32): large enough for BLAS, small enough for the cache."""
 
 
 # -- at the door ------------------------------------------------------------------------------------------------------
@@ -26,6 +26,8 @@ def lengths(name: str, what: str, value: Any, n: int, least: int) -> Ints:
     many = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
     if len(many) == 1:
         many *= n
+    if len(many) == n and set(map(type, many)) == {int} and min(many) >= least:  # as ever
+        return many
     for v in many:
         if isinstance(v, bool) or not hasattr(v, "__index__") or getattr(v, "shape", ()) != ():
             raise DTypeError(f"{name}: {what} must be an integer or {n} of them, got {value!r}")
@@ -159,20 +161,57 @@ def windows(xp: Any, x: Any, rows: list[tuple[int, int]], kernel: Ints, stride: 
     )
 
 
-def columns(
-    xp: Any, x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, dtype: Any, limit: int, beside: int
-) -> Iterator[tuple[int, int, int, int, Any]]:
-    """The windows of x as columns of matrices, block by block (im2col): from image, to image, from window, to window, matrix.
+# -- columns of matrices ----------------------------------------------------------------------------------------------
+def widths(xp: Any, channels: int, out: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Ints:
+    """How long rows of windows are made, after the first axis: ``out[1:]``, or where that pays so much longer that all windows of an
+    image begin one after the other in memory, and columns are a few long copies in place of many short ones.
 
-    The matrix (channels * kernel, images * windows) is a buffer that the next block overwrites. ``beside`` is how many numbers per
-    window the caller needs in addition.
+    What is too much in such a row is no window, and the caller's to leave out.
     """
-    depth, rest = x.shape[1] * prod(kernel), prod(out[1:])
-    buffer = None
+    long = tuple([o + (k - 1) * d for o, k, d in zip(out, kernel, dilation, strict=True)][1:])
+    pays = xp.__name__ == "numpy" and prod(stride) == 1 and channels >= 8 and 5 * prod(long) <= 6 * prod(out[1:])
+    return long if pays else out[1:]
+
+
+def columns(
+    xp: Any, x: Any, out: Ints, inner: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, dtype: Any, limit: int, beside: int
+) -> Iterator[tuple[int, int, int, int, Any]]:
+    """The windows of x as columns of matrices, block by block (im2col): from image, to image, from row, to row, matrix.
+
+    The matrix (channels * kernel, images * rows * inner) is a buffer that the next block overwrites; inner is as ``widths`` says.
+    ``beside`` is how many numbers per window the caller needs in addition.
+    """
+    depth, rest = x.shape[1] * prod(kernel), prod(inner)
+    buffer = source = None
     for i, j, a, b in blocks(x.shape[0], out[0], (depth + beside) * rest, limit):
-        view = windows(xp, x[i:j], [(a, b), *[(0, o) for o in out[1:]]], kernel, stride, padding, dilation)
+        shape, rows = (x.shape[1], *kernel, j - i, (b - a) * rest), [(a, b), *[(0, o) for o in out[1:]]]
         if buffer is None:
-            buffer = xp.empty(view.size, dtype)
-        matrix = buffer[: view.size].reshape(view.shape)
-        matrix[...] = view
-        yield i, j, a * rest, b * rest, matrix.reshape(depth, (j - i) * (b - a) * rest)
+            buffer = xp.empty(prod(shape), dtype)
+        matrix = buffer[: prod(shape)].reshape(shape)
+        if inner == out[1:]:
+            view = windows(xp, x[i:j], rows, kernel, stride, padding, dilation)
+            matrix.reshape(view.shape)[...] = view
+        else:
+            if source is None or source.shape != shape or b - a < out[0]:  # else zeros are where they were for the last block
+                target, inside, source = _padded(xp, x, matrix, a, inner, padding, dilation)
+            target[...] = x[i:j][inside]
+            matrix[...] = source
+        yield i, j, a, b, matrix.reshape(depth, (j - i) * (b - a) * rest)
+
+
+def _padded(xp: Any, x: Any, matrix: Any, row: int, inner: Ints, padding: Pairs, dilation: Ints) -> tuple[Any, tuple, Any]:
+    """Memory for images with zeros around them, in rows of length ``inner``: the part that is to be filled, the index of x that it is
+    filled with, and a view of all, which is to become the matrix."""
+    channels, *kernel, n, many = matrix.shape
+    steps, one = [prod(inner[i:]) for i in range(len(kernel))], (1,) * len(kernel)
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    image = many + reach[0] * steps[0]
+    # what is too much in the last row looks beyond it
+    flat = xp.zeros((n, channels, image + sum([r * s for r, s in zip(reach[1:], steps[1:], strict=True)])), matrix.dtype)
+    images, planes, size = flat.strides
+    strides = (planes, *[d * s * size for d, s in zip(dilation, steps, strict=True)], images, size)
+    source = xp.lib.stride_tricks.as_strided(flat, matrix.shape, strides)
+    padded = flat[:, :, :image].reshape((n, channels, image // steps[0], *inner))
+    spans = [(row, row + image // steps[0]), *[(0, w) for w in inner]]
+    ((_, some, inside),) = positions(x.shape[2:], one, spans, one, padding, one)
+    return padded[some], inside, source

@@ -8,7 +8,9 @@ from ..backend.arrays import namespace
 from .optimizer import Optimizer, Params, directed
 
 STEP = Op("adam", (), (), kernel=lambda xp: None, doc="Adam.update for lists of arrays, in C alone.")
-compiled("optimizers", STEP)
+AHEAD = Op("nadam", (), (), kernel=lambda xp: None, doc="NAdam.update for lists of arrays, in C alone.")
+RECTIFIED = Op("radam", (), (), kernel=lambda xp: None, doc="RAdam.update for lists of arrays, in C alone.")
+compiled("optimizers", STEP, AHEAD, RECTIFIED)
 
 
 class Adam(Optimizer):
@@ -43,7 +45,7 @@ class Adam(Optimizer):
 
     elementwise = True
     kernels = STEP.kernels
-    terms = ("spread", "scale", "move")
+    terms: tuple[str, ...] = ("spread", "scale", "move")
 
     def __init__(
         self,
@@ -168,6 +170,9 @@ class NAdam(Adam):
         0.89
     """
 
+    kernels = AHEAD.kernels
+    terms = (*Adam.terms, "mu")
+
     def __init__(
         self,
         params: Params,
@@ -241,6 +246,8 @@ class RAdam(Adam):
         >>> (x * x).sum().backward(); opt.step(); round(x.item(), 3)
         0.8
     """
+
+    kernels = RECTIFIED.kernels
 
     def __init__(
         self,

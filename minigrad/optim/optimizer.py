@@ -192,7 +192,7 @@ class Optimizer:
                 live = [p for p in group["params"] if p.grad is not None]
                 if self.kernels is not None and type(self).update is type(self).formula:
                     live = self._together(i, live, group, by)
-                for p in self._gathered(i, live, group, by) if self.elementwise else live:
+                for p in self._gathered(i, live, group, by) if self.elementwise and live else live:
                     try:
                         self._alone(p, group)
                     except Exception as error:

@@ -19,7 +19,7 @@ from operator import is_
 from typing import Any
 
 from ..autograd import Tensor
-from ..autograd.node import stamp
+from ..autograd.node import stamp_all
 from ..backend import device_of, holder, to_device, working_dtype
 from ..backend.arrays import namespace
 from ..errors import ShapeError
@@ -81,18 +81,21 @@ class Crew:
     def __init__(self, params: list[Tensor], states: list[dict[str, Any]], counters: Mapping[str, Any]):
         self.params, self.states, self.counters = params, states, tuple(counters)
         self.data = [p.data for p in params]
+        self.owners = [holder(a) for a in self.data]
 
     def intact(self, states: States) -> bool:
         """Whether every parameter still has the array, the state and the counters that this was made for."""
-        first = self.states[0]
-        for i, (p, own) in enumerate(zip(self.params, self.states, strict=True)):
-            if p.data is not self.data[i] or states.get(p) is not own:
+        for p, a, own in zip(self.params, self.data, self.states, strict=True):
+            if p.data is not a or states.get(p) is not own:
                 return False
-            for k, arrays in self.arrays.items():
-                if own.get(k) is not arrays[i]:
+        for k, arrays in self.arrays.items():
+            for own, a in zip(self.states, arrays, strict=True):
+                if own.get(k) is not a:
                     return False
-            for k in self.counters:
-                if own.get(k) != first[k]:
+        for k in self.counters:
+            first = self.states[0].get(k)
+            for own in self.states:
+                if own.get(k) != first:
                     return False
         return True
 
@@ -102,9 +105,10 @@ class Crew:
 
     def finish(self, counters: dict[str, Any], by: str) -> None:
         """Note that all of them have been written to."""
-        for own, a in zip(self.states, self.data, strict=True):
-            stamp(a, by)
-            own.update(counters)
+        stamp_all(self.owners, by)
+        if counters:
+            for own in self.states:
+                own.update(counters)
 
 
 class Bucket(Crew):

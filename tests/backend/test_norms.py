@@ -71,7 +71,7 @@ def both(op, args, wanted=None, g=None, dtype=None):
         g = g.astype(dtype)
     y, kept = kernel(*args)
     outputs = y if op in MEASURED else (y,)
-    return [*outputs, *kept, *slopes((g, None, None) if op in MEASURED else g, wanted, kept, *args)]
+    return [*outputs, *kept, *slopes(g, wanted, kept, *args)]
 
 
 def check(op, args, wanted=None, g=None):

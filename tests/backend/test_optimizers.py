@@ -22,7 +22,24 @@ ADAM = [
     dict(zip(("weight_decay", "amsgrad", "decoupled_weight_decay", "maximize"), v, strict=True))
     for v in itertools.product((0.0, 0.1), (False, True), (False, True), (False, True))
 ]
-CONFIGURATIONS = [("SGD", s) for s in SGD] + [("Adam", s) for s in ADAM] + [("AdamW", {})]
+DIRECTED = [
+    dict(zip(("weight_decay", "decoupled_weight_decay", "maximize"), v, strict=True))
+    for v in itertools.product((0.0, 0.1), (False, True), (False, True))
+]
+RMSPROP = [
+    dict(zip(("momentum", "centered", "weight_decay", "maximize"), v, strict=True))
+    for v in itertools.product((0.0, 0.9), (False, True), (0.0, 0.1), (False, True))
+]
+ADAGRAD = [{}, {"lr_decay": 0.1, "weight_decay": 0.1}, {"initial_accumulator_value": 0.1, "maximize": True}]
+CONFIGURATIONS = [
+    *[("SGD", s) for s in SGD],
+    *[("Adam", s) for s in ADAM],
+    ("AdamW", {}),
+    *[("NAdam", s) for s in DIRECTED],
+    *[("RAdam", s | {"betas": (0.9, b)}) for s in DIRECTED for b in (0.8, 0.999)],
+    *[("RMSprop", s) for s in RMSPROP],
+    *[("Adagrad", s) for s in ADAGRAD],
+]
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +62,14 @@ def give(ps, seed):
 def values(opt):
     """By name, all numbers of the parameters and of their state in one array."""
     ps = [p for g in opt.param_groups for p in g["params"]]
-    states = {k: np.concatenate([opt.state[p][k] for p in ps], None) for k in opt.state.get(ps[0], ()) if k != "step"}
+    states = {k: np.concatenate([opt.state[p][k] for p in ps], None) for k in opt.state.get(ps[0], ()) if k not in ("step", "mu_product")}
     return {"p": np.concatenate([p.numpy() for p in ps], None), **states}
 
 
 @pytest.mark.parametrize(("name", "settings"), CONFIGURATIONS)
 def test_a_step_is_that_of_numpy(name, settings, in_c):
     """From the same state, the step of NumPy but for a few units in the last place of the largest term; and as near to float64."""
-    ps, steps = parameters(), 4
+    ps, steps = parameters(), 8 if name == "RAdam" else 4  # with betas[1] = 0.8 it is rectified from the seventh on
     opt = getattr(optim, name)(ps, lr=0.01, **settings)
     for k in range(steps):
         twin_ps, twin = copy.deepcopy((ps, opt))
@@ -71,12 +88,14 @@ def test_a_step_is_that_of_numpy(name, settings, in_c):
         assert c.keys() == numpy.keys()
         for key, want in truth.items():
             added = {"p": 0.05, "momentum_buffer": g, "exp_avg": 0.1 * g}.get(key, 0.0) + 0 * g  # which may cancel what was there
+            if name == "RMSprop":  # quotients of up to 10, each rounded more than once
+                added = {"p": 0.3, "momentum_buffer": 30.0}.get(key, 0.0) + 0 * g
             terms = np.abs([want, before.get(key, added), added]).max(0)
             ulp = np.spacing(terms.astype("float32"))
             assert c[key].dtype == np.float32
             assert np.abs((c[key] - numpy[key].astype("float64")) / ulp).max() <= 3
             errors = [np.sqrt((((v[key] - want) / ulp) ** 2).mean()) for v in (c, numpy)]
-            assert errors[0] <= 1.02 * errors[1]
+            assert errors[0] <= (1.05 if name == "RMSprop" else 1.02) * errors[1]  # all of its first quotients are rounded alike
         assert all(opt.state[p].get("step") == twin.state[q].get("step") for p, q in zip(ps, twin_ps, strict=True))
     assert in_c[{"AdamW": "adam"}.get(name, name.lower())] == steps
 
@@ -138,7 +157,8 @@ def test_a_formula_of_ones_own_is_used(in_c):
     assert not in_c["adam"] + in_c["sgd"]
     Named(ps).step()
     assert in_c["adam"] == 1
-    assert all(getattr(optim, n).kernels is None for n in ("NAdam", "RAdam", "Yogi", "AdaBelief", "Adamax", "LAMB", "ASGD", "LARS"))
+    assert all(getattr(optim, n).kernels is None for n in ("Yogi", "AdaBelief", "Adamax", "LAMB", "ASGD", "LARS"))
+    assert len({getattr(optim, n).kernels for n in ("Adam", "NAdam", "RAdam", "RMSprop", "Adagrad", "SGD")}) == 6
 
 
 def test_what_c_does_not_take_is_left_to_numpy(in_c):

@@ -81,6 +81,22 @@ def test_maxima_and_their_places(in_c):
     assert in_c["max_pool_search"] == 2 * in_c["max_pool_gradient"] > 50
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 70, 40), (1, 2, 4, 16), (1, 1, 5, 1031), (1, 2, 3, 2600), (3, 1, 2050, 17)])
+def test_windows_side_by_side(shape, in_c):
+    """Two by two: buffers of many rows, and of parts of one."""
+    pair = ((2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1))
+    out = (shape[2] // 2, shape[3] // 2)
+    x = numbers(shape)
+    x[np.random.default_rng(1).random(shape) < 0.1] = np.nan
+    y, index = apply(MAXIMA, (x,), out, *pair, True)
+    want, places = numpys(apply, MAXIMA, (x,), out, *pair, True)
+    assert np.array_equal(y, want, equal_nan=True)
+    assert np.array_equal(index, places)
+    g = numbers(y.shape, 2)
+    assert np.array_equal(apply(SCATTER, (g,), shape[2:], index, *pair), numpys(apply, SCATTER, (g,), shape[2:], index, *pair))
+    assert in_c["max_pool_search"] == in_c["max_pool_gradient"] == 1
+
+
 def test_means(in_c):
     for i, (shape, out, (kernel, stride, padding, _)) in enumerate(geometries(False)):
         for include, divisor in ((True, None), (False, None), (True, 7)):

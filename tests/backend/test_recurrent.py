@@ -1,13 +1,15 @@
-"""Steps of recurrent nets in C: against double precision in NumPy, over whole sequences; ends of the range; refusals; threads."""
+"""Recurrent nets in C: against double precision in NumPy, over whole sequences; ends of the range; refusals; threads."""
 
 import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import nn
 from minigrad.backend import compiled
 from minigrad.backend.compiled import library
 from minigrad.ops import recurrent
 from minigrad.ops.recurrent import gru, lstm, rnn
+from minigrad.ops.recurrent.steps import walk
 
 INF, NAN = np.inf, np.nan
 NETS = {
@@ -43,11 +45,12 @@ def arguments(name, sizes, n, plain=False, seed=0):
     return xs, tail
 
 
-def run(name, xs, tail, sizes, reverse, dtype, used=slice(None)):
-    """Outputs and gradients."""
+def run(name, xs, tail, sizes, reverse, dtype, used=slice(None), first=None):
+    """Outputs and gradients; ``first``: what flows back to y."""
     ts = [None if x is None else mg.tensor(x.astype(dtype), requires_grad=True) for x in xs]
     ys = NETS[name][0](*ts, *tail, sizes, reverse)[used]
     seeds = [np.cos(np.arange(y.size)).reshape(y.shape).astype(dtype) for y in ys]
+    seeds[:1] = seeds[:1] if first is None else [first]
     gs = mg.grad(list(ys), [t for t in ts if t is not None], seeds, allow_unused=True)
     return [y.detach().numpy() for y in ys] + [None if g is None else g.numpy() for g in gs]
 
@@ -71,77 +74,139 @@ def test_sequences(name, sizes, n, reverse, in_c):
                     assert a.dtype == np.float32
                     assert abs(a - c).max() <= 3 * abs(b - c).max() + 1e-6 * scale
     short = name.split()[0]
-    assert set(in_c) == {f"{short}_step", f"{short}_step_gradient"}
-    assert in_c[f"{short}_step"] == in_c[f"{short}_step_gradient"] > 0
+    assert {f"{short}_walk", f"{short}_walk_gradient", "weight_slope"} <= set(in_c)
+    assert in_c[f"{short}_walk"] == in_c[f"{short}_walk_gradient"] > 0
 
 
-def test_one_product_and_one_step_per_moment(monkeypatch):
-    """And a product each for the input's part, and the gradients of input and weights."""
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("batch", "length", "n"), [(4, 5, 19), (1, 7, 16), (6, 1, 3), (13, 3, 65), (3, 4, 1)])
+@pytest.mark.parametrize("name", NETS)
+def test_sequence_after_sequence(name, batch, length, n, reverse, in_c):
+    """A batch gives the same whether its steps or its sequences lie together in memory, in C and in NumPy."""
+    xs, tail = arguments(name, (batch,) * length, n)
+    x = xs[0].reshape(length, batch, 5)
+    other = [np.ascontiguousarray(x.swapaxes(0, 1)), *xs[1:]]
+    for dtype in ("float32", "float64"):
+        want = run(name, xs, tail, (batch,) * length, reverse, dtype)
+        seeds = np.cos(np.arange(want[0].size)).reshape(length, batch, -1).swapaxes(0, 1).astype(dtype)
+        got = run(name, other, tail, (batch,) * length, reverse, dtype, first=seeds)
+        outputs = 3 if NETS[name][0] is recurrent.LSTM else 2
+        for k in (0, outputs):  # y and the gradient of x
+            assert got[k].shape == (batch, length, want[k].shape[1])
+            got[k] = got[k].swapaxes(0, 1).reshape(want[k].shape)
+        for k, (a, b) in enumerate(zip(got, want, strict=True)):
+            if k < outputs:
+                assert np.array_equal(a, b)
+            else:
+                assert np.allclose(a, b, rtol=1e-5, atol=1e-5 * abs(b).max())
+        if dtype == "float64":
+            y, *_ = NETS[name][0].op.composed(
+                *[x if x is None else mg.tensor(x.astype(dtype)) for x in other], *tail, (batch,) * length, reverse
+            )
+            assert np.allclose(y.numpy().swapaxes(0, 1).reshape(want[0].shape), want[0])
+    assert in_c[f"{name.split()[0]}_walk"] == in_c["weight_slope"] == 2
+
+
+@pytest.mark.parametrize("net", [nn.RNN, nn.LSTM, nn.GRU])
+def test_whole_nets(net, in_c):
+    """Layers, directions, layouts and lengths: as near to double precision as NumPy's forms are."""
+    mg.manual_seed(0)
+    model = net(7, 18, num_layers=2, bidirectional=True, batch_first=True)
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(size=(5, 9, 7)), rng.normal(size=(5, 9, 36))
+
+    def found(dtype, lengths):
+        model.to(dtype)
+        t = mg.tensor(x.astype(dtype), requires_grad=True)
+        model.zero_grad()
+        y, _ = model(t, lengths=lengths)
+        y.backward(mg.tensor(g.astype(dtype)))
+        return [y.detach().numpy(), t.grad.numpy(), *[p.grad.numpy() for p in model.parameters()]]
+
+    for lengths in (None, [9, 3, 5, 1, 8]):
+        got = found("float32", lengths)
+        with compiled.disabled():
+            usual, exact = found("float32", lengths), found("float64", lengths)
+        for a, b, c in zip(got, usual, exact, strict=True):
+            assert abs(a - c).max() <= 3 * abs(b - c).max() + 1e-6 * abs(c).max()
+    assert in_c["weight_slope"] == 8
+
+
+def test_one_product_per_moment_without_c(monkeypatch):
+    """And a product each for the input's part, and the gradients of input and weights, of which one has the first states apart."""
     calls = []
     real = np.matmul
     xs, tail = arguments("lstm", (3,) * 10, 8, plain=True)
-    with monkeypatch.context() as m:
+    with compiled.disabled(), monkeypatch.context() as m:
         m.setattr(np, "matmul", lambda *args, **kw: calls.append(1) or real(*args, **kw))
         y, kept = lstm.LSTM.op.kernels[np.ndarray](*xs, *tail, (3,) * 10, False)
         assert len(calls) == 1 + 10
         calls.clear()
         wanted = [x is not None for x in xs]
         lstm.LSTM.op.slopes[np.ndarray]((y[0], None, None), wanted, kept, *xs, *tail, (3,) * 10, False)
-        assert len(calls) == 10 + 3
+        assert len(calls) == 10 + 4
 
 
 EDGES = np.array([NAN, INF, -INF, 0.0, -0.0, 1e-40, -1e-40, 1, -1, 20, -20, 90, -90, 1e30, -1e30], "float32")
 
 
-def step(kernels, *args):
-    """What a step leaves in its arrays."""
+def left(kernels, args):
+    """What a walk leaves in its arrays."""
     args = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
     kernels[np.ndarray](*args)
     return [a for a in args if isinstance(a, np.ndarray)]
 
 
-def forward_steps():
+def forward_walks():
+    """One step, to which the states before give nothing: weights are zero."""
     u = np.stack([np.roll(EDGES, k) for k in range(len(EDGES))])
+    n, one = len(EDGES), walk((len(EDGES),), False, 1)
     zero, state = np.zeros_like(u), np.clip(np.roll(u, 3, 0), -9, 9)  # larger ones show how much nearer to 0 and 1 gates come in C
     for relu in (False, True):
-        yield rnn.STEP, (u, zero, relu)
+        yield rnn.WALK, (u, zero, zero, one, relu)
     for k in range(4):
         gates = np.concatenate([np.full_like(u, 0.5)] * k + [u] + [np.full_like(u, 0.5)] * (3 - k), 1)
-        yield lstm.STEP, (gates, np.zeros_like(gates), state, zero, zero)
+        yield lstm.WALK, (gates, np.zeros((4 * n, n), "float32"), None, zero, state, zero, zero, one)
         if k < 3:
-            yield gru.STEP, (gates[:, : 3 * len(EDGES)], np.zeros_like(gates[:, : 3 * len(EDGES)]), EDGES * 0 + 1, state, zero, zero)
+            w, bias = np.zeros((3 * n, n), "float32"), np.ones(n, "float32")
+            yield gru.WALK, (gates[:, : 3 * n].copy(), w, bias, np.nan_to_num(state), zero, zero, one)
+            yield gru.WALK, (gates[:, : 3 * n].copy(), w, np.clip(EDGES, -9, 9), np.nan_to_num(state), zero, zero, one)
 
 
-def test_ends_are_those_of_numpy():
-    for kernels, args in forward_steps():
-        got = step(kernels, *args)
+def test_ends_are_those_of_numpy(in_c):
+    for kernels, args in forward_walks():
+        got = left(kernels, args)
         with compiled.disabled():
-            want = step(kernels, *args)
+            want = left(kernels, args)
         for a, b in zip(got, want, strict=True):
             assert np.array_equal(np.isnan(a), np.isnan(b)), kernels.name
             assert np.allclose(a, b, rtol=3e-6, atol=3e-7, equal_nan=True), kernels.name
+    assert in_c == {"rnn_walk": 2, "lstm_walk": 4, "gru_walk": 6}
 
 
-def test_slopes_let_nan_through_where_numpy_does():
+def test_slopes_let_nan_through_where_numpy_does(in_c):
     rng = np.random.default_rng(0)
-    n = 5
-    u, v = rng.uniform(0.1, 0.9, (2, 3, 4 * n)).astype("float32")
-    small = list(rng.normal(size=(6, 3, n)).astype("float32"))
+    n, two = 5, walk((3, 3), False, 1)
+    gates = rng.uniform(0.1, 0.9, (6, 4 * n)).astype("float32")
+    full = list(rng.normal(size=(4, 6, n)).astype("float32"))
+    small = list(rng.normal(size=(4, 3, n)).astype("float32"))
+    w = rng.normal(size=(4 * n, n)).astype("float32")
     cases = {
-        rnn.STEP_GRADIENT: [np.empty_like(small[0]), *small[:3], True],
-        lstm.STEP_GRADIENT: [np.empty_like(u), u, *small[:5]],
-        gru.STEP_GRADIENT: [np.empty_like(u), v[:, : 3 * n].copy(), *small[:5]],
+        rnn.WALK_GRADIENT: [np.empty_like(full[0]), full[0], w[:n].copy(), full[1], small[0], two, True],
+        lstm.WALK_GRADIENT: [np.empty_like(gates), gates, full[0], small[0], w, None, full[1], small[1], small[2], None, two],
+        gru.WALK_GRADIENT: [np.empty_like(gates), gates[:, :15].copy(), *full[:2], small[0], w[:15].copy(), full[2], small[1], two],
     }
     for kernels, args in cases.items():
         for k, bad in [(k, bad) for k in range(1, len(args)) for bad in (NAN, INF) if isinstance(args[k], np.ndarray)]:
             hurt = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
             hurt[k][1, 2] = bad
-            got = step(kernels, *hurt)
+            got = left(kernels, hurt)
             with compiled.disabled():
-                want = step(kernels, *hurt)
-            written = (0, 6) if kernels is lstm.STEP_GRADIENT else (0, 4) if kernels is gru.STEP_GRADIENT else (0,)
-            for i in written:  # the rest is NumPy's to overwrite
-                assert np.array_equal(np.isnan(got[i]), np.isnan(want[i])), (kernels.name, k, bad)
+                want = left(kernels, hurt)
+            for a, b in zip(got, want, strict=True):
+                assert np.array_equal(np.isnan(a), np.isnan(b)), (kernels.name, k, bad)
+    assert all(v > 0 for v in in_c.values())
+    assert len(in_c) == 3
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -159,20 +224,25 @@ def test_other_dtypes(name, dtype, in_c):
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(in_c):
-    u, more, state = np.ones((3, 8), "float32"), np.ones((3, 8), "float32"), np.ones((3, 2), "float32")
-    fine = [u, more, state, state.copy(), state.copy()]
-    kernel = lstm.STEP[np.ndarray]
-    kernel(*fine)
-    assert in_c["lstm_step"] == 1
-    c = library.load("recurrent").mg_lstm_step
-    for k, a in enumerate(fine):
+    u, w, state = np.ones((6, 8), "float32"), np.ones((8, 2), "float32"), np.ones((6, 2), "float32")
+    first, table = np.ones((3, 2), "float32"), walk((3, 3), False, 1).table
+    fine = [u, w, w[:2].copy(), first, first.copy(), state, state.copy(), table, 1]
+    c = library.load("recurrent").mg_lstm_walk
+    lstm.WALK[np.ndarray](*fine[:7], walk((3, 3), False, 1))
+    assert in_c["lstm_walk"] == 1
+    assert c(*fine) == 0
+    tables = [table + np.array(v) for v in ([-1, 0, 0, 0], [1, 0, 0, 0], [4, 0, 0, 0], [0, 1, 0, 0], [0, 0, 4, 0], [0, 0, 0, -1])]
+    for k, a in enumerate(fine[:8]):
         read_only = a.copy()
         read_only.flags.writeable = False
-        strange = [a.astype("float64"), np.asfortranarray(a), a[:2], a[:, :1], a.astype(">f4"), a[0], a[:0], None, 3.0]
-        for other in strange + [read_only] * (k in (0, 3, 4)):
-            before = [v.copy() for v in fine]
-            assert c(*[other if i == k else v for i, v in enumerate(fine)]) == 1
-            assert all(np.array_equal(a, b) for a, b in zip(before, fine, strict=True))
+        strange = [a.astype("int32"), np.asfortranarray(a), a[:, :1], a.astype(">f4"), a[0], a[:0], None, 3.0]
+        strange += tables if k == 7 else [a[:1]]
+        for other in strange + [read_only] * (k in (0, 5, 6)):
+            before = [v.copy() for v in fine[:8]]
+            assert c(*[other if i == k else v for i, v in enumerate(fine)]) == 1, (k, other)
+            assert all(np.array_equal(a, b) for a, b in zip(before, fine, strict=False))
+    for apart in (-1, 0, 2):
+        assert c(*fine[:8], apart) == 1
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -198,4 +268,4 @@ def test_a_gradient_that_is_spread_out(in_c):
     xs, tail = arguments("gru", (4, 4), 8)
     x = mg.tensor(xs[0], requires_grad=True)
     recurrent.GRU(x, *xs[1:], *tail, (4, 4), False)[0].sum().backward()
-    assert in_c["gru_step_gradient"] == 2
+    assert in_c["gru_walk_gradient"] == 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops import conv, windows
+from minigrad.backend import sharing
+from minigrad.ops import conv, correlation, windows
 
 RNG = np.random.default_rng(0)
 
@@ -21,11 +22,78 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, f, block):
     x, w = leaf(3, 2, 6, 5), leaf(2, 2, 3, 2)
     g = RNG.normal(size=f(x, w, stride=2, padding=1).shape)
     whole = [f(x, w, stride=2, padding=1), *mg.grad(f(x, w, stride=2, padding=1), [x, w], g)]
-    for module in (conv, windows):
+    for module in (correlation, windows):
         monkeypatch.setattr(module, "BLOCK", block)
     parts = [f(x, w, stride=2, padding=1), *mg.grad(f(x, w, stride=2, padding=1), [x, w], g)]
     for a, b in zip(whole, parts, strict=True):
         np.testing.assert_allclose(a.data, b.data, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [100, 2000, 1 << 18])
+@pytest.mark.parametrize(
+    ("spatial", "kernel", "how"),
+    [
+        ((12, 13), (3, 3), ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)),
+        ((12, 13), (4, 4), ((2, 2), ((1, 1), (1, 1)), (1, 1), 2)),
+        ((15, 16), (3, 2), ((3, 2), ((2, 0), (0, 1)), (1, 1), 1)),
+        ((15, 16), (3, 3), ((2, 2), ((2, 2), (1, 3)), (2, 2), 1)),
+        ((15, 16), (2, 3), ((3, 4), ((0, 0), (-1, -2)), (2, 3), 4)),
+        ((15, 16), (1, 1), ((2, 2), ((0, 0), (0, 0)), (1, 1), 1)),
+        ((20,), (3,), ((2,), ((1, 1),), (3,), 1)),
+        ((6, 7, 8), (2, 3, 2), ((1, 2, 1), ((0, 1), (1, 1), (0, 0)), (1, 1, 1), 1)),
+    ],
+)
+def test_long_rows_and_phases_give_the_same(monkeypatch, block, spatial, kernel, how):
+    """Against short rows and scattered additions, which the definition of the transpose tests elsewhere."""
+    for module in (correlation, windows):
+        monkeypatch.setattr(module, "BLOCK", block)
+    x, w, b = RNG.normal(size=(3, 8, *spatial)), RNG.normal(size=(12, 8 // how[3], *kernel)), RNG.normal(size=12)
+    y = conv.convolution(x, w, b, *how)
+    g = RNG.normal(size=y.shape)
+    monkeypatch.setattr(correlation, "_SHARE", 1)
+    parts = [
+        conv.convolution(x, w, b, *how),
+        conv.input_gradient(g, w, b[:8], x.shape[2:], *how),
+        conv.weight_gradient(x, g, w.shape[2:], *how),
+    ]
+    monkeypatch.setattr(correlation, "widths", lambda xp, channels, out, *rest: out[1:])
+    want = [conv.convolution(x, w, b, *how), None, conv.weight_gradient(x, g, w.shape[2:], *how)]
+    monkeypatch.setattr(correlation, "_by_phases", None)
+    wider = np.concatenate([w, w * 0, w * 0], axis=0) if how[3] == 1 else None
+    if wider is not None:  # three times as many outputs, of which g is zero, go the other way
+        want[1] = conv.input_gradient(np.concatenate([g, g * 0, g * 0], axis=1), wider, b[:8], x.shape[2:], *how)
+    for a, c in zip(parts, want, strict=True):
+        assert c is None or np.allclose(a, c, atol=1e-12)
+    np.testing.assert_allclose(y, parts[0], atol=1e-12)
+    np.testing.assert_allclose((x * (parts[1] - b[:8].reshape(-1, *[1] * len(spatial)))).sum(), (w * parts[2]).sum())
+
+
+def test_what_is_not_finite_stays_in_its_windows():
+    x, g = np.ones((1, 8, 16, 16)), np.ones((1, 2, 16, 16))
+    x[0, 0, 3, 15] = np.inf
+    slope = conv.weight_gradient(x, g, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+    assert np.isinf(slope[:, 0, :, 1:]).all()
+    assert np.isfinite(slope[:, 0, :, 0]).all()  # which never meets the last column
+    assert np.isfinite(slope[:, 1:]).all()
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    x, w = RNG.normal(size=(5, 8, 12, 12)).astype("float32"), RNG.normal(size=(16, 8, 3, 3)).astype("float32")
+    how = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+    monkeypatch.setattr(correlation, "_SHARE", 1)
+
+    def everything():
+        y = correlation.correlation(np, x, w, None, *how)
+        return y, correlation.input_slope(np, y, w, None, x.shape[2:], *how), correlation.weight_slope(np, x, y, (3, 3), *how)
+
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(sharing, "_threads", lambda threads=threads: threads)
+        sharing._pool.cache_clear()
+        found.append(everything())
+    sharing._pool.cache_clear()
+    for a, b in zip(*found, strict=True):
+        assert (a == b).all()
 
 
 def test_the_three_primitives_are_one_trilinear_form():

@@ -221,3 +221,17 @@ def test_a_group_added_later_starts_afresh():
     step(opt, (p, [1.0]), (q, [1.0]))
     assert (opt.state[p]["step"], opt.state[q]["step"]) == (2, 1)
     assert q.item() == pytest.approx(0.9, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", [optim.SGD, optim.Adam])
+def test_backward_after_a_step_names_the_step(method):
+    """The parameters of a step are written together; the graph notices each of them, again and again."""
+    x, y = (mg.tensor([v], requires_grad=True) for v in (2.0, 3.0))
+    opt = method([x, y], lr=0.1)
+    for count in (1, 2):
+        loss = (x * x).sum() + (y * y).sum()
+        loss.backward(retain_graph=True)
+        opt.step()
+        assert x._version == y._version == count
+        with pytest.raises(GraphError, match=rf"{method.__name__}\.step"):
+            loss.backward()

@@ -43,7 +43,7 @@ def _batch_norm_gradient(c: Form, plain: Callable) -> Callable:
     ) -> tuple:
         if x.size >= c.least:
             bits, dx, dw, db = slots(wanted, x, weight, bias)
-            if not c.call(lying_as(g[0], x), x, weight, *kept, dx, dw, db, bits | given(weight, None)):
+            if not c.call(lying_as(g, x), x, weight, *kept, dx, dw, db, bits | given(weight, None)):
                 return dx, dw, db
         return plain(g, wanted, kept, x, weight, bias, axes, eps, how, center)
 

@@ -60,26 +60,22 @@ def _norm(several: bool) -> Callable:
     return make
 
 
-def _slopes(several: bool) -> Callable:
-    def make(c: Form, plain: Callable) -> Callable:
-        def slopes(
-            g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool
-        ) -> tuple:
-            if x.size >= c.least:
-                m, r = kept
-                gy = lying_as(g[0] if several else g, x)
-                bits, dx, dw, db = slots(wanted, x, weight, bias)
-                bits |= given(weight, None) | (center and CENTER)
-                first = axes[0]
-                if not c.call(gy, x, weight, m, r, dx, dw, db, r.size, prod(how[:first]), prod(how[first:]), bits):
-                    return dx, dw, db
-            return plain(g, wanted, kept, x, weight, bias, axes, eps, how, center)
+def _slopes(c: Form, plain: Callable) -> Callable:
+    def slopes(
+        g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool
+    ) -> tuple:
+        if x.size >= c.least:
+            m, r = kept
+            bits, dx, dw, db = slots(wanted, x, weight, bias)
+            bits |= given(weight, None) | (center and CENTER)
+            first = axes[0]
+            if not c.call(lying_as(g, x), x, weight, m, r, dx, dw, db, r.size, prod(how[:first]), prod(how[first:]), bits):
+                return dx, dw, db
+        return plain(g, wanted, kept, x, weight, bias, axes, eps, how, center)
 
-        return slopes
-
-    return make
+    return slopes
 
 
 for _name in ("layer_norm", "rms_norm", "group_norm", "instance_norm"):
     FAMILY.form(_name, "ooooollldi", least=64)(_norm(_name == "instance_norm"))
-    FAMILY.form(f"{_name}_gradient", "oooooooollli", least=64)(_slopes(_name == "instance_norm"))
+    FAMILY.form(f"{_name}_gradient", "oooooooollli", least=64)(_slopes)

@@ -33,7 +33,7 @@ def _matmul(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-@FAMILY.form("linear", "oooo", least=1024)
+@FAMILY.form("linear", "oooo", least=16)
 def _linear(c: Form, plain: Callable) -> Callable:
     def kernel(x: Any, weight: Any, bias: Any) -> Any:
         n = weight.shape[0]

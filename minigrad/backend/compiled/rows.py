@@ -9,7 +9,7 @@ import numpy as np
 from .forms import Family, Form
 
 FAMILY = Family("rows")
-HITS, TOTALS, VALID = 1, 2, 4
+HITS, TOTALS, VALID, SLOPES = 1, 2, 4, 8
 """Bits of what C is told: which arguments of cross entropy are one per row, and not a number for all."""
 
 
@@ -77,14 +77,19 @@ def _cross_entropy(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-@FAMILY.form("cross_entropy_gradient", "oooooooffi", least=64)
+@FAMILY.form("cross_entropy_gradient", "ooooooofffi", least=64)
 def _cross_entropy_gradient(c: Form, plain: Callable) -> Callable:
-    def kernel(x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any) -> Any:
-        if x.size >= c.least and rest is None and type(g) is np.ndarray:
+    def kernel(x: Any, g: Any, labels: Any, hit: Any, rest: Any, total: Any, valid: Any, over: Any = 1) -> Any:
+        if x.size >= c.least and rest is None:
             y = np.empty_like(x)
             hits, totals, valids, bits = _told(hit, total, valid)
-            if not c.call(x, np.ascontiguousarray(g), labels, hits, totals, valids, y, _number(hit), _number(total), bits):
+            slope, slopes = 0.0, None
+            if getattr(g, "ndim", 0):
+                slopes, bits = np.ascontiguousarray(g / over), bits | SLOPES
+            else:
+                slope = float(g) / float(over)
+            if not c.call(x, slopes, labels, hits, totals, valids, y, _number(hit), _number(total), slope, bits):
                 return y
-        return plain(x, g, labels, hit, rest, total, valid)
+        return plain(x, g, labels, hit, rest, total, valid, over)
 
     return kernel

@@ -8,7 +8,6 @@ from typing import Any
 from ...autograd.tensor import raw
 from ...backend import device_of, is_complex, is_inexact, to_device
 from ...errors import DTypeError, ShapeError
-from ...ops.axes import permute_dims
 from ...ops.fused import check_probability, dropout
 from ...ops.joining import concat, stack
 from ...ops.losses import given
@@ -127,11 +126,9 @@ class Network(Module):
             if batch and ends.min() < steps:
                 y, last = self._packed(pack_padded_sequence(x, ends, self.batch_first, enforce_sorted=False), hx)
                 return pad_packed_sequence(y, self.batch_first, total_length=steps)[0], last
-        rows = (x if front else permute_dims(x, (1, 0, 2))).reshape((steps * batch, self.input_size))
+        rows = x if single or not front else x.reshape((steps * batch, self.input_size))  # where the batch is first, it stays there
         y, last = self._run(rows, (batch,) * steps, self._initial(hx, batch, single))
-        y = y.reshape((steps, batch, y.shape[1]))
-        y = y[:, 0] if single else y if front else permute_dims(y, (1, 0, 2))
-        return y, self._final(last, single)
+        return y if single or not front else y.reshape((steps, batch, y.shape[1])), self._final(last, single)
 
     def _packed(self, x: PackedSequence, hx: Any) -> Any:
         """Forward of packed sequences: packed too."""
@@ -165,11 +162,14 @@ class Network(Module):
 
     def _final(self, last: list[list], single: bool) -> Any:
         """The last states as they are returned: (layers * directions, batch, width) each."""
-        found = tuple([concat(kind) if single else stack(kind) for kind in last])
+        if len(self._ways) == 1:
+            found = tuple([kind[0] if single else kind[0].reshape((1, *kind[0].shape)) for kind in last])
+        else:
+            found = tuple([concat(kind) if single else stack(kind) for kind in last])
         return found if len(found) > 1 else found[0]
 
     def _run(self, x: Any, sizes: tuple[int, ...], start: list[list]) -> tuple[Any, list[list]]:
-        """All layers, on packed rows."""
+        """All layers, on packed rows or sequence after sequence: see ops/recurrent/steps.py."""
         last: list[list] = [[] for _ in self.states]
         for k in range(self.num_layers):
             ys = []
@@ -180,7 +180,7 @@ class Network(Module):
                 ys.append(y)
                 for kind, s in zip(last, states, strict=True):
                     kind.append(s)
-            x = ys[0] if len(ys) == 1 else concat(ys, axis=1)
+            x = ys[0] if len(ys) == 1 else concat(ys, axis=-1)
             if self.dropout and k < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
         return x, last

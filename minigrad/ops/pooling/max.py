@@ -13,6 +13,7 @@ from ...autograd.op import Op, compiled
 from ...autograd.tensor import Tensor, raw, wrap
 from ...backend.arrays import namespace
 from ...errors import DTypeError
+from ..masks import masked
 from ..windows import Ints, Pairs, batched, pieces, pool_geometry, positions, unbatched
 
 
@@ -78,10 +79,11 @@ def _scatter(xp: Any, g: Any, spatial: Ints, index: Any, kernel: Ints, stride: I
     y = xp.zeros((*g.shape[:2], *spatial), g.dtype)
     rows = [(0, o) for o in g.shape[2:]]
     apart = all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
+    choose = masked.op.kernels[type(g)]
     for part in pieces(g.shape[0], prod(g.shape[1:])):
         gs, ys, chosen = g[part], y[part], index[part]
         for number, (_, some, inside) in enumerate(positions(spatial, kernel, rows, stride, padding, dilation)):
-            share = xp.where(chosen[some] == number, gs[some], 0)
+            share = choose(gs[some], chosen[some] == number)
             if apart:
                 ys[inside] = share
             else:

@@ -4,10 +4,27 @@ from typing import Any
 
 from ...autograd.fused import fused
 from ..exponential import sigmoid
-from ..fused import linear
+from ..fused import AFFINE, linear
 from ..joining import split
 from ..trigonometric import tanh
-from .steps import Sizes, dense, earlier, flow, last, start, step_kernels, steps, unrolled, weight_slope, widened
+from .steps import (
+    WEIGHT_SLOPE,
+    Sizes,
+    Walk,
+    dense,
+    earlier,
+    flow,
+    last,
+    like,
+    matrix,
+    rows_of,
+    start,
+    times,
+    total,
+    unrolled,
+    walk_kernels,
+    widened,
+)
 
 
 # -- a step -----------------------------------------------------------------------------------------------------------
@@ -56,32 +73,49 @@ def _step_gradient(xp: Any, slopes: Any, gates: Any, inner: Any, before: Any, d:
     d *= z
 
 
-STEP, STEP_GRADIENT = step_kernels("gru_step", _step), step_kernels("gru_step_gradient", _step_gradient)
+def _walk(xp: Any, gates: Any, w: Any, bias: Any, h0: Any, inner: Any, y: Any, walk: Walk) -> None:
+    """The gates in place of what x gives to their arguments; inner parts and outputs."""
+    h, w = h0, w.T
+    wider = xp.empty((len(h0), w.shape[1]), w.dtype)
+    for step in walk.steps:
+        now, k, _, _ = step
+        more, before = wider[:k], h if h.shape[0] == k else earlier(xp, y, h0, step)
+        xp.matmul(before, w, out=more)
+        h = y[now]
+        _step(xp, gates[now], more, bias, before, inner[now], h)
+
+
+def _walk_gradient(xp: Any, slopes: Any, gates: Any, inner: Any, y: Any, h0: Any, w: Any, g: Any, back: Any, walk: Walk) -> None:
+    """The slopes; back, what flows to the last outputs, becomes what flows to the first. g, what flows to all, may be None."""
+    n, product = back.shape[1], xp.zeros_like(back)
+    for step in reversed(walk.steps):
+        now, k, past, m = step
+        s, d, e, before = slopes[now], back[:k], product[:k], y[past] if m == k else earlier(xp, y, h0, step)
+        _step_gradient(xp, s, gates[now], inner[now], before, d, e, d if g is None else g[now])
+        xp.matmul(s[:, n:], w, out=e)
+    back += product
+
+
+WALK, WALK_GRADIENT = walk_kernels("gru_walk", _walk), walk_kernels("gru_walk_gradient", _walk_gradient)
 
 
 # -- a sequence -------------------------------------------------------------------------------------------------------
 def _gru(xp: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: Sizes, reverse: bool) -> Any:
     out, (x, h0, w_ih, w_hh, b_ih, b_hh) = widened(xp, x, h0, w_ih, w_hh, b_ih, b_hh)
-    rows, n, wide = sizes[0], w_hh.shape[1], x.dtype
+    n, wide = w_hh.shape[1], x.dtype
+    rows, walk = rows_of(x, sizes, reverse)
     half = xp.full(3 * n, 0.5, wide)  # sigmoid(u) = tanh(u / 2) / 2 + 1/2: the halves go into the weights
     half[2 * n :] = 1
-    gates = xp.matmul(x, (w_ih * half[:, None]).T)
     bias = xp.zeros(n, wide) if b_hh is None else b_hh[2 * n :]
+    shift = None
     if b_ih is not None:
-        total = b_ih * half
-        total[: 2 * n] += b_hh[: 2 * n] * 0.5
-        gates += total
-    w = (w_hh * half[:, None]).T
-    h = h0 = start(xp, h0, rows, n, wide)
-    y, inner = xp.empty((x.shape[0], n), wide), xp.empty((x.shape[0], n), wide)
-    wider, step = xp.empty((rows, 3 * n), wide), STEP[type(gates)]
-    for a, b, p, m in steps(sizes, reverse):
-        k = b - a
-        more, before = wider[:k], h if h.shape[0] == k else earlier(xp, y, h0, p, m, k)
-        xp.matmul(before, w, out=more)
-        h = y[a:b]
-        step(gates[a:b], more, bias, before, inner[a:b], h)
-    return (y.astype(out, copy=False), last(xp, y, sizes, reverse).astype(out, copy=False)), (gates, inner, y)
+        shift = b_ih * half
+        shift[: 2 * n] += b_hh[: 2 * n] * 0.5
+    gates = AFFINE.kernels[type(x)](rows, w_ih * half[:, None], shift)
+    y, inner = xp.empty((len(gates), n), wide), xp.empty((len(gates), n), wide)
+    WALK[type(gates)](gates, w_hh * half[:, None], bias, start(xp, h0, sizes[0], n, wide), inner, y, walk)
+    made = (like(walk, y, x), last(xp, y, walk))
+    return tuple([v.astype(out, copy=False) for v in made]), (gates, inner, y, walk)
 
 
 def _gru_slopes(
@@ -98,32 +132,27 @@ def _gru_slopes(
     sizes: Sizes,
     reverse: bool,
 ) -> Any:
-    (gates, inner, y), (gy, gh) = kept, g
+    (gates, inner, y, walk), (gy, gh) = kept, g
     _, (x, h0, w_ih, w_hh, gy) = widened(xp, x, h0, w_ih, w_hh, gy)
-    rows, n, wide, gy = sizes[0], w_hh.shape[1], gates.dtype, dense(xp, gy)
-    first, back, product = start(xp, h0, rows, n, wide), flow(xp, gh, rows, n, wide), xp.zeros((rows, n), wide)
-    slopes, step = xp.empty((gates.shape[0], 4 * n), wide), STEP_GRADIENT[type(gates)]
-    for a, b, p, m in reversed(steps(sizes, reverse)):
-        k = b - a
-        s, d, e, before = slopes[a:b], back[:k], product[:k], y[p : p + k] if m == k else earlier(xp, y, first, p, m, k)
-        step(s, gates[a:b], inner[a:b], before, d, e, d if gy is None else gy[a:b])
-        xp.matmul(s[:, n:], w_hh, out=e)
-    back += product
-    of_x, of_h = slopes[:, : 3 * n], slopes[:, n:]
+    rows, n, wide = sizes[0], w_hh.shape[1], gates.dtype
+    h0, back = start(xp, h0, rows, n, wide), flow(xp, gh, rows, n, wide)
+    slopes = xp.empty((gates.shape[0], 4 * n), wide)
+    WALK_GRADIENT[type(gates)](slopes, gates, inner, y, h0, w_hh, dense(xp, gy, walk), back, walk)
+    of_x = slopes[:, : 3 * n]
     dx = dw = db = dc = None
     if wanted[0]:
-        dx = xp.matmul(of_x, xp.concatenate((w_ih[2 * n :], w_ih[: 2 * n])))
+        dx = like(walk, times(of_x, xp.concatenate((w_ih[2 * n :], w_ih[: 2 * n]))), x)
     if wanted[2]:
-        dw = xp.matmul(of_x.T, x)
+        dw = times(of_x.T, matrix(walk, x))
         dw = xp.concatenate((dw[n:], dw[:n]))
     if wanted[4] or wanted[5]:
-        total = xp.add.reduce(slopes, 0)
-        db, dc = xp.concatenate((total[n : 3 * n], total[:n])), total[n:]
+        sums = total(slopes)
+        db, dc = xp.concatenate((sums[n : 3 * n], sums[:n])), sums[n:]
     return (
         dx,
         back if wanted[1] else None,
         dw,
-        weight_slope(xp, of_h, y, h0, sizes, reverse) if wanted[3] else None,
+        WEIGHT_SLOPE[type(y)](slopes, (n, 4 * n), y, h0, walk) if wanted[3] else None,
         db if wanted[4] else None,
         dc if wanted[5] else None,
     )

@@ -8,10 +8,27 @@ from typing import Any
 
 from ...autograd.fused import fused
 from ..exponential import sigmoid
-from ..fused import linear
+from ..fused import AFFINE, linear
 from ..joining import split
 from ..trigonometric import tanh
-from .steps import Sizes, dense, earlier, flow, last, start, step_kernels, steps, unrolled, weight_slope, widened
+from .steps import (
+    WEIGHT_SLOPE,
+    Sizes,
+    Walk,
+    dense,
+    earlier,
+    flow,
+    last,
+    like,
+    matrix,
+    rows_of,
+    start,
+    times,
+    total,
+    unrolled,
+    walk_kernels,
+    widened,
+)
 
 
 # -- a step -----------------------------------------------------------------------------------------------------------
@@ -60,37 +77,72 @@ def _step_gradient(xp: Any, slopes: Any, gates: Any, state: Any, before: Any, d:
     flow *= f
 
 
-STEP, STEP_GRADIENT = step_kernels("lstm_step", _step), step_kernels("lstm_step_gradient", _step_gradient)
+def _walk(xp: Any, gates: Any, w: Any, v: Any, h0: Any, c0: Any, y: Any, c: Any, walk: Walk) -> None:
+    """The gates in place of what x gives to their arguments; outputs and states."""
+    h, state, w, v = h0, c0, w.T, None if v is None else v.T
+    wider, room = xp.empty((len(c0), w.shape[1]), w.dtype), None if v is None else xp.empty_like(c0)
+    for step in walk.steps:
+        now, k, _, _ = step
+        more, before = wider[:k], state
+        if before.shape[0] != k:
+            h, before = earlier(xp, y, h0, step), earlier(xp, c, c0, step)
+        xp.matmul(h, w, out=more)
+        h, state = y[now], c[now]
+        if room is None:
+            _step(xp, gates[now], more, before, state, h)
+        else:
+            _step(xp, gates[now], more, before, state, room[:k])
+            h[...] = xp.matmul(room[:k], v)
+
+
+def _walk_gradient(
+    xp: Any,
+    slopes: Any,
+    gates: Any,
+    c: Any,
+    c0: Any,
+    w: Any,
+    v: Any,
+    g: Any,
+    back: Any,
+    back_c: Any,
+    projected: Any,
+    walk: Walk,
+) -> None:
+    """The slopes; back and back_c, what flows to the last outputs and states, become what flows to the first.
+
+    g, what flows to the outputs, may be None; with a projection v, all that flows to them is left in ``projected``.
+    """
+    for step in reversed(walk.steps):
+        now, k, past, m = step
+        s, d, extra = slopes[now], back[:k], None if g is None else g[now]
+        dr = d
+        if v is not None:
+            if extra is not None:
+                d += extra
+            projected[now] = d
+            dr, extra = xp.matmul(d, v), None
+        before = c[past] if m == k else earlier(xp, c, c0, step)
+        _step_gradient(xp, s, gates[now], c[now], before, dr, dr if extra is None else extra, back_c[:k])
+        xp.matmul(s, w, out=d)
+
+
+WALK, WALK_GRADIENT = walk_kernels("lstm_walk", _walk), walk_kernels("lstm_walk_gradient", _walk_gradient)
 
 
 # -- a sequence -------------------------------------------------------------------------------------------------------
 def _lstm(xp: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sizes, reverse: bool) -> Any:
     out, (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr) = widened(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
     rows, n, width, wide = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], x.dtype
+    x_rows, walk = rows_of(x, sizes, reverse)
     half = xp.full(4 * n, 0.5, wide)
     half[2 * n : 3 * n] = 1
-    gates = xp.matmul(x, (w_ih * half[:, None]).T)
-    if b_ih is not None:
-        gates += (b_ih + b_hh) * half
-    w, v = (w_hh * half[:, None]).T, None if w_hr is None else w_hr.T
-    h = h0 = start(xp, h0, rows, width, wide)
-    state = c0 = start(xp, c0, rows, n, wide)
-    y, c = xp.empty((x.shape[0], width), wide), xp.empty((x.shape[0], n), wide)
-    wider, room, step = xp.empty((rows, 4 * n), wide), None if v is None else xp.empty((rows, n), wide), STEP[type(gates)]
-    for a, b, p, m in steps(sizes, reverse):
-        k = b - a
-        more, before = wider[:k], state
-        if before.shape[0] != k:
-            h, before = earlier(xp, y, h0, p, m, k), earlier(xp, c, c0, p, m, k)
-        xp.matmul(h, w, out=more)
-        h, state = y[a:b], c[a:b]
-        if room is None:
-            step(gates[a:b], more, before, state, h)
-        else:
-            step(gates[a:b], more, before, state, room[:k])
-            xp.matmul(room[:k], v, out=h)
-    made = (y, last(xp, y, sizes, reverse), last(xp, c, sizes, reverse))
-    return tuple([v.astype(out, copy=False) for v in made]), (gates, c, y)
+    gates = AFFINE.kernels[type(x)](x_rows, w_ih * half[:, None], None if b_ih is None else (b_ih + b_hh) * half)
+    h0, c0 = start(xp, h0, rows, width, wide), start(xp, c0, rows, n, wide)
+    y, c = xp.empty((len(gates), width), wide), xp.empty((len(gates), n), wide)
+    WALK[type(gates)](gates, w_hh * half[:, None], w_hr, h0, c0, y, c, walk)
+    made = (like(walk, y, x), last(xp, y, walk), last(xp, c, walk))
+    return tuple([v.astype(out, copy=False) for v in made]), (gates, c, y, walk)
 
 
 def _lstm_slopes(
@@ -109,34 +161,23 @@ def _lstm_slopes(
     sizes: Sizes,
     reverse: bool,
 ) -> Any:
-    (gates, c, y), (gy, gh, gc) = kept, g
+    (gates, c, y, walk), (gy, gh, gc) = kept, g
     _, (x, h0, c0, w_ih, w_hh, w_hr, gy) = widened(xp, x, h0, c0, w_ih, w_hh, w_hr, gy)
-    rows, n, width, wide, gy = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], gates.dtype, dense(xp, gy)
-    c0, back, back_c = start(xp, c0, rows, n, wide), flow(xp, gh, rows, width, wide), flow(xp, gc, rows, n, wide)
-    slopes, step = xp.empty_like(gates), STEP_GRADIENT[type(gates)]
+    rows, n, width, wide = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], gates.dtype
+    h0, c0 = start(xp, h0, rows, width, wide), start(xp, c0, rows, n, wide)
+    back, back_c, slopes = flow(xp, gh, rows, width, wide), flow(xp, gc, rows, n, wide), xp.empty_like(gates)
     projected: Any = None if w_hr is None else xp.empty_like(y)
-    for a, b, p, m in reversed(steps(sizes, reverse)):
-        k = b - a
-        s, d, extra = slopes[a:b], back[:k], None if gy is None else gy[a:b]
-        dr = d
-        if w_hr is not None:
-            if extra is not None:
-                d += extra
-            projected[a:b] = d
-            dr, extra = xp.matmul(d, w_hr), None
-        before = c[p : p + k] if m == k else earlier(xp, c, c0, p, m, k)
-        step(s, gates[a:b], c[a:b], before, dr, dr if extra is None else extra, back_c[:k])
-        xp.matmul(s, w_hh, out=d)
-    db = xp.add.reduce(slopes, 0) if wanted[5] or wanted[6] else None
+    WALK_GRADIENT[type(gates)](slopes, gates, c, c0, w_hh, w_hr, dense(xp, gy, walk), back, back_c, projected, walk)
+    db = total(slopes) if wanted[5] or wanted[6] else None
     return (
-        xp.matmul(slopes, w_ih) if wanted[0] else None,
+        like(walk, times(slopes, w_ih), x) if wanted[0] else None,
         back if wanted[1] else None,
         back_c if wanted[2] else None,
-        xp.matmul(slopes.T, x) if wanted[3] else None,
-        weight_slope(xp, slopes, y, h0, sizes, reverse) if wanted[4] else None,
+        times(slopes.T, matrix(walk, x)) if wanted[3] else None,
+        WEIGHT_SLOPE[type(y)](slopes, (0, 4 * n), y, h0, walk) if wanted[4] else None,
         db if wanted[5] else None,
         db if wanted[6] else None,
-        xp.matmul(projected.T, gates[:, 3 * n :] * xp.tanh(c)) if wanted[7] else None,
+        times(projected.T, gates[:, 3 * n :] * xp.tanh(c)) if wanted[7] else None,
     )
 
 

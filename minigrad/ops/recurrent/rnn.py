@@ -3,10 +3,27 @@
 from typing import Any
 
 from ...autograd.fused import fused
-from ..fused import linear
+from ..fused import AFFINE, linear
 from ..rectifiers import relu
 from ..trigonometric import tanh
-from .steps import Sizes, dense, earlier, flow, last, start, step_kernels, steps, unrolled, weight_slope, widened
+from .steps import (
+    WEIGHT_SLOPE,
+    Sizes,
+    Walk,
+    dense,
+    earlier,
+    flow,
+    last,
+    like,
+    matrix,
+    rows_of,
+    start,
+    times,
+    total,
+    unrolled,
+    walk_kernels,
+    widened,
+)
 
 
 # -- a step -----------------------------------------------------------------------------------------------------------
@@ -31,25 +48,37 @@ def _step_gradient(xp: Any, slopes: Any, h: Any, d: Any, extra: Any, relu: bool)
         slopes *= d
 
 
-STEP, STEP_GRADIENT = step_kernels("rnn_step", _step), step_kernels("rnn_step_gradient", _step_gradient)
+def _walk(xp: Any, y: Any, w: Any, h0: Any, walk: Walk, relu: bool) -> None:
+    """Outputs in place of what x gives to the arguments of f."""
+    h, w, room = h0, w.T, xp.empty_like(h0)
+    for step in walk.steps:
+        now, k, _, _ = step
+        more = room[:k]
+        xp.matmul(h if h.shape[0] == k else earlier(xp, y, h0, step), w, out=more)
+        h = y[now]
+        _step(xp, h, more, relu)
+
+
+def _walk_gradient(xp: Any, slopes: Any, y: Any, w: Any, g: Any, back: Any, walk: Walk, relu: bool) -> None:
+    """The slopes; back, what flows to the last states, becomes what flows to the first. g, what flows to the outputs, may be None."""
+    for now, k, _, _ in reversed(walk.steps):
+        d, s = back[:k], slopes[now]
+        _step_gradient(xp, s, y[now], d, d if g is None else g[now], relu)
+        xp.matmul(s, w, out=d)
+
+
+WALK, WALK_GRADIENT = walk_kernels("rnn_walk", _walk), walk_kernels("rnn_walk_gradient", _walk_gradient)
 
 
 # -- a sequence -------------------------------------------------------------------------------------------------------
 def _rnn(xp: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, sizes: Sizes, reverse: bool) -> Any:
     out, (x, h0, w_ih, w_hh, b_ih, b_hh) = widened(xp, x, h0, w_ih, w_hh, b_ih, b_hh)
-    rows, width, relu = sizes[0], w_hh.shape[0], nonlinearity == "relu"
-    y = xp.matmul(x, w_ih.T)
-    if b_ih is not None:
-        y += b_ih + b_hh
-    h = h0 = start(xp, h0, rows, width, y.dtype)
-    w, room, step = w_hh.T, xp.empty((rows, width), y.dtype), STEP[type(y)]
-    for a, b, p, m in steps(sizes, reverse):
-        k = b - a
-        more = room[:k]
-        xp.matmul(h if h.shape[0] == k else earlier(xp, y, h0, p, m, k), w, out=more)
-        h = y[a:b]
-        step(h, more, relu)
-    return (y.astype(out, copy=False), last(xp, y, sizes, reverse).astype(out, copy=False)), (y,)
+    rows, walk = rows_of(x, sizes, reverse)
+    y = AFFINE.kernels[type(x)](rows, w_ih, None if b_ih is None else b_ih + b_hh)
+    width = w_hh.shape[0]
+    WALK[type(y)](y, w_hh, start(xp, h0, sizes[0], width, y.dtype), walk, nonlinearity == "relu")
+    made = (like(walk, y, x), last(xp, y, walk))
+    return tuple([v.astype(out, copy=False) for v in made]), (y, walk)
 
 
 def _rnn_slopes(
@@ -67,20 +96,17 @@ def _rnn_slopes(
     sizes: Sizes,
     reverse: bool,
 ) -> Any:
-    (y,), (gy, gh) = kept, g
+    (y, walk), (gy, gh) = kept, g
     _, (x, h0, w_ih, w_hh, gy) = widened(xp, x, h0, w_ih, w_hh, gy)
-    rows, width, relu, gy = sizes[0], w_hh.shape[0], nonlinearity == "relu", dense(xp, gy)
-    back, slopes, step = flow(xp, gh, rows, width, y.dtype), xp.empty_like(y), STEP_GRADIENT[type(y)]
-    for a, b, _, _ in reversed(steps(sizes, reverse)):
-        d, s = back[: b - a], slopes[a:b]
-        step(s, y[a:b], d, d if gy is None else gy[a:b], relu)
-        xp.matmul(s, w_hh, out=d)
-    db = xp.add.reduce(slopes, 0) if wanted[4] or wanted[5] else None
+    rows, width = sizes[0], w_hh.shape[0]
+    h0, back, slopes = start(xp, h0, rows, width, y.dtype), flow(xp, gh, rows, width, y.dtype), xp.empty_like(y)
+    WALK_GRADIENT[type(y)](slopes, y, w_hh, dense(xp, gy, walk), back, walk, nonlinearity == "relu")
+    db = total(slopes) if wanted[4] or wanted[5] else None
     return (
-        xp.matmul(slopes, w_ih) if wanted[0] else None,
+        like(walk, times(slopes, w_ih), x) if wanted[0] else None,
         back if wanted[1] else None,
-        xp.matmul(slopes.T, x) if wanted[2] else None,
-        weight_slope(xp, slopes, y, h0, sizes, reverse) if wanted[3] else None,
+        times(slopes.T, matrix(walk, x)) if wanted[2] else None,
+        WEIGHT_SLOPE[type(y)](slopes, (0, width), y, h0, walk) if wanted[3] else None,
         db if wanted[4] else None,
         db if wanted[5] else None,
     )

@@ -2,88 +2,155 @@
 
 Sequences lie packed: sorted by length, longest first, the rows of step 0, then those of step 1, and so on. ``sizes[t]`` says how
 many sequences reach step t, so that a step works on the first ``sizes[t]`` states and leaves the others as they are. A batch of
-equal lengths is the ordinary (time, batch) layout, and none of this costs it anything.
+equal lengths is the ordinary (time, batch) layout, and none of this costs it anything. Such a batch may also come sequence after
+sequence, as (batch, time, features). C leaves it so, and takes rows for a step that are ``apart``; NumPy's many passes over a step want
+them together, for the sake of the cache, and so they are copied.
+
+All steps of a walk are one kernel, of which there is a form in C.
 """
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ...autograd.op import Op, compiled
 from ...autograd.tensor import raw
 from ...backend import working_dtype
 from ...backend.arrays import Kernels, namespace
-from ..joining import concat
+from ..fused import AFFINE
+from ..joining import concat, stack
+from ..reduce import sum
 
 Sizes = tuple[int, ...]
 
 
-def step_kernels(name: str, f: Callable) -> Kernels:
-    """The kernels for what a step does between two products of matrices, ``f(xp, *arrays)``; there is a form in C of each."""
+class Step(NamedTuple):
+    """A step: its rows, ``size`` of them, and the rows of the same sequences in the step before, for the ``met`` that were in it.
+
+    The states of the others, which no step has reached yet, are those given at the start.
+    """
+
+    now: slice
+    size: int
+    before: slice
+    met: int
+
+
+class Walk(NamedTuple):
+    """All steps in the order in which they are taken.
+
+    ``table`` says the same to C: of each step the row of its first sequence, how many there are, and both of the step before.
+    """
+
+    sequences: int
+    apart: int
+    steps: tuple[Step, ...]
+    table: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def walk(sizes: Sizes, reverse: bool, apart: int) -> Walk:
+    """The walk over sequences of these lengths, whose rows in a step are so far apart."""
+    starts, a = [], 0
+    for n in sizes:
+        starts.append(a)
+        a += n if apart == 1 else 1
+    rows, p, m = [], 0, 0
+    for t in range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes)):
+        a, n = starts[t], sizes[t]
+        rows.append((a, n, p, min(m, n)))
+        p, m = a, n
+    steps = tuple([Step(slice(a, a + n * apart, apart), n, slice(p, p + m * apart, apart), m) for a, n, p, m in rows])
+    return Walk(sizes[0], apart, steps, np.array(rows, "int64"))
+
+
+def rows_of(x: Any, sizes: Sizes, reverse: bool) -> tuple[Any, Walk]:
+    """x, packed or (batch, time, features), as a matrix, and the walk over its rows."""
+    w = walk(sizes, reverse, 1 if x.ndim == 2 else APART[type(x)](x))
+    return matrix(w, x), w
+
+
+def matrix(walk: Walk, x: Any) -> Any:
+    """x with its rows in the order of the walk."""
+    if x.ndim == 2:
+        return x
+    n, steps, width = x.shape
+    return (x if walk.apart > 1 else x.swapaxes(0, 1)).reshape((n * steps, width))
+
+
+def like(walk: Walk, rows: Any, x: Any) -> Any:
+    """Rows in the order of the walk, laid out as x was."""
+    if x.ndim == 2:
+        return rows
+    (n, steps, _), width = x.shape, rows.shape[1]
+    return rows.reshape((n, steps, width)) if walk.apart > 1 else rows.reshape((steps, n, width)).swapaxes(0, 1)
+
+
+def walk_kernels(name: str, f: Callable) -> Kernels:
+    """The kernels for what is done step after step, ``f(xp, *arrays, walk)``; there is a form in C of each."""
     op = Op(name, (), (), kernel=lambda xp: partial(f, xp))
     compiled("recurrent", op)
     return op.kernels
 
 
-@lru_cache(maxsize=64)
-def steps(sizes: Sizes, reverse: bool) -> tuple[tuple[int, int, int, int], ...]:
-    """The steps in the order in which they are taken: rows ``a`` to ``b``, whose states before it are ``m`` rows from ``p`` on.
-
-    States that no step has reached yet, from the ``m``-th on, are those given at the start.
-    """
-    starts, a = [], 0
-    for n in sizes:
-        starts.append(a)
-        a += n
-    found, p, m = [], 0, 0
-    for t in range(len(sizes) - 1, -1, -1) if reverse else range(len(sizes)):
-        a, n = starts[t], sizes[t]
-        found.append((a, a + n, p, min(m, n)))
-        p, m = a, n
-    return tuple(found)
+APART = walk_kernels("rows_apart", lambda xp, x: 1)
+"""How far apart the rows of a step are to be, for x (batch, time, features)."""
 
 
-def earlier(xp: Any, states: Any, start: Any, p: int, m: int, n: int) -> Any:
-    """The n states before a step: a view wherever they lie together."""
+def times(a: Any, b: Any) -> Any:
+    """a b, by whatever kernel there is for products of matrices."""
+    return AFFINE.kernels[type(a)](a, b.T, None)
+
+
+def total(slopes: Any) -> Any:
+    """The sum of all rows, the gradient of a bias."""
+    return sum.op.kernels[type(slopes)](slopes, (0,), False)
+
+
+def earlier(xp: Any, states: Any, start: Any, step: Step) -> Any:
+    """The states before a step: a view wherever they lie together."""
+    _, n, before, m = step
     if m == n:
-        return states[p : p + n]
-    return xp.concatenate((states[p : p + m], start[m:n])) if m else start[:n]
+        return states[before]
+    return xp.concatenate((states[before], start[m:n])) if m else start[:n]
 
 
-def last(xp: Any, states: Any, sizes: Sizes, reverse: bool) -> Any:
+def last(xp: Any, states: Any, walk: Walk) -> Any:
     """Each sequence's state after its last step."""
-    n = sizes[0]
-    if reverse or sizes[-1] == n:
-        a = 0 if reverse else states.shape[0] - n
-        return states[a : a + n].copy()
-    y, m, a = xp.empty((n, *states.shape[1:]), states.dtype), 0, states.shape[0]
-    for size in reversed(sizes):
-        a -= size
+    n = walk.sequences
+    if walk.steps[-1].size == n:
+        return states[walk.steps[-1].now].copy()
+    y, m = xp.empty((n, *states.shape[1:]), states.dtype), 0
+    for now, size, _, _ in reversed(walk.steps):
         if size > m:
-            y[m:size] = states[a + m : a + size]
+            y[m:size] = states[now][m:]
             m = size
     return y
 
 
-def weight_slope(xp: Any, slopes: Any, states: Any, first: Any, sizes: Sizes, reverse: bool) -> Any:
+def _weight_slope(xp: Any, slopes: Any, columns: tuple[int, int], states: Any, first: Any, walk: Walk) -> Any:
     """The gradient of the matrix that the earlier states were multiplied by: the sum of slopes^T @ earlier over all steps.
 
-    ``first`` is the state at the start, None where it is zero.
+    Of the slopes these columns; ``first``: the states at the start.
     """
-    n = sizes[0]
-    if sizes[-1] == n:
-        k = slopes.shape[0] - n
-        early, then, before = (slopes[k:], slopes[:k], states[n:]) if reverse else (slopes[:n], slopes[n:], states[:k])
-        w = xp.matmul(then.T, before)  # zero where there is but one step
-        if first is not None:
-            w += xp.matmul(early.T, first)
+    slopes = slopes[:, slice(*columns)]
+    if walk.apart == 1 and walk.steps[0].size == walk.steps[-1].size:
+        n, k = walk.sequences, slopes.shape[0] - walk.sequences
+        early, then, before = (slopes[:n], slopes[n:], states[:k]) if walk.steps[0].now.start == 0 else (slopes[k:], slopes[:k], states[n:])
+        w = xp.matmul(early.T, first)
+        w += xp.matmul(then.T, before)
         return w
-    before = xp.zeros_like(states) if first is None else xp.empty_like(states)
-    for a, b, p, m in steps(sizes, reverse):
-        before[a : a + m] = states[p : p + m]
-        if first is not None:
-            before[a + m : b] = first[m : b - a]
+    before = xp.empty_like(states)
+    for now, _, past, m in walk.steps:
+        rows = before[now]
+        rows[:m] = states[past]
+        rows[m:] = first[m : len(rows)]
     return xp.matmul(slopes.T, before)
+
+
+WEIGHT_SLOPE = walk_kernels("weight_slope", _weight_slope)
 
 
 def widened(xp: Any, *arrays: Any) -> tuple[Any, list]:
@@ -98,9 +165,9 @@ def start(xp: Any, state: Any, rows: int, width: int, dtype: Any) -> Any:
     return xp.zeros((rows, width), dtype) if state is None else state
 
 
-def dense(xp: Any, g: Any) -> Any:
+def dense(xp: Any, g: Any, walk: Walk) -> Any:
     """The gradient of an output, if there is one, row after row in memory."""
-    return None if g is None else xp.ascontiguousarray(g)
+    return None if g is None else xp.ascontiguousarray(matrix(walk, g))
 
 
 def flow(xp: Any, g: Any, rows: int, width: int, dtype: Any) -> Any:
@@ -113,10 +180,12 @@ def unrolled(cell: Callable, projected: Any, states: tuple, widths: tuple[int, .
     a = raw(projected)
     xp, rows = namespace(type(a)), sizes[0]
     states = tuple([start(xp, s, rows, w, a.dtype) for s, w in zip(states, widths, strict=True)])
+    together = a.ndim == 2
     ys = []
-    for i, k, _, _ in steps(sizes, reverse):
-        n = k - i
-        new = cell(projected[i:k], *[s[:n] for s in states])
+    for t, step in zip(range(len(sizes))[:: -1 if reverse else 1], walk(sizes, reverse, 1).steps, strict=True):
+        n = step.size
+        new = cell(projected[step.now] if together else projected[:, t], *[s[:n] for s in states])
         states = tuple([v if n == rows else concat([v, s[n:]]) for v, s in zip(new, states, strict=True)])
         ys.append(new[0])
-    return concat(ys[::-1] if reverse else ys), *states
+    ys = ys[::-1] if reverse else ys
+    return concat(ys) if together else stack(ys, axis=1), *states

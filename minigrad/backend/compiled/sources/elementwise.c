@@ -80,8 +80,8 @@ ENTRY(leaky_relu_gradient)(array *g, array *x, array *y, float slope) {
 
 /* -- smooth ------------------------------------------------------------------------------------------------------- */
 FUNCTION float gelu_slope(float x) {
-    float e = gauss(x);
-    return normal(x, e) + x * e * 0.39894228f;
+    float e = gauss(within(x));
+    return normal(x, e) + x * (e * (0.39894228f * UNBIASED));
 }
 
 /* (1 + tanh(u))/2 is the logistic function of this, 2u. */
@@ -89,12 +89,12 @@ FUNCTION float gelu_tanh_argument(float x) { return x * (x * x * 0.044715f + 1.0
 
 /* With s = z/(1 + z) or 1/(1 + z), 1 - s is the other of the two: nothing is subtracted from 1. */
 FUNCTION float gelu_tanh_slope(float x) {
-    float w = gelu_tanh_argument(x), z = exp_of(-magnitude(w)), q = 1.0f / (1.0f + z);
+    float w = gelu_tanh_argument(x), z = decay_of(-magnitude(w)), q = 1.0f / (1.0f + z);
     return (w < 0.0f ? z : 1.0f) * q + x * (z * q * q) * ((x * x * 0.134145f + 1.0f) * 1.59576912f);
 }
 
 FUNCTION float silu_slope(float x) {
-    float z = exp_of(-magnitude(x)), q = 1.0f / (1.0f + z);
+    float z = decay_of(-magnitude(x)), q = 1.0f / (1.0f + z);
     return (x < 0.0f ? z : 1.0f) * q * (x * ((x < 0.0f ? 1.0f : z) * q) + 1.0f);
 }
 
@@ -104,7 +104,7 @@ ONE(tanh, tanh_of(x))
 ONE(erf, erf_of(x))
 ONE(sigmoid, sigmoid_of(x))
 ONE(silu, x * sigmoid_of(x))
-ONE(gelu, x * normal(x, gauss(x)))
+ONE(gelu, x * normal(x, gauss(within(x))))
 ONE(gelu_tanh, x * sigmoid_of(gelu_tanh_argument(x)))
 TWO(tanh_gradient, g * (1.0f - x * x))
 TWO(sigmoid_gradient, g * (x * (1.0f - x)))

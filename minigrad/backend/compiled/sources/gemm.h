@@ -106,12 +106,19 @@ static inline __attribute__((always_inline)) void turn(const float *from, long l
 }
 #endif
 
+/* Rows that are so many vectors: a number that the compiler knows, or it calls memmove for each. */
+static inline __attribute__((always_inline)) void copied(struct matrix b, long k, float *restrict to, long width, const int span) {
+    for (long i = 0; i < k; i++)
+        for (int v = 0; v < span; v++) *(vector *)(to + i * width + v * LANES) = *(const vector *)(b.at + i * b.row + v * LANES);
+}
+
 /* Rows of n columns of b, k of them, `width` apart, with zeros up to there. */
 static void pack(struct matrix b, long k, long n, float *restrict to, long width) {
     long j = 0;
     if (b.column == 1 && n == WIDE)
-        for (long i = 0; i < k; i++)
-            for (int v = 0; v < SPANS; v++) *(vector *)(to + i * WIDE + v * LANES) = *(const vector *)(b.at + i * b.row + v * LANES);
+        copied(b, k, to, width, SPANS);
+    else if (b.column == 1 && n == 2 * LANES)
+        copied(b, k, to, width, 2);
     else if (b.row == 1) {
         for (; j + LANES <= n; j += LANES) {
             long i = 0;
@@ -175,12 +182,18 @@ static inline long tall(long span) { return SUMS / span < ROWS ? SUMS / span : R
 
 /* A tile that is not written as it is: turned, or with a bias, or with fewer columns than its vectors have. */
 static void settle(const struct product *p, const float *tile, long width, long i, long rows, long j, long n, const float *bias, int add) {
-    for (long r = 0; r < rows; r++, tile += width) {
-        const long step = p->turned ? p->line : 1;
-        float *y = p->turned ? p->y + j * p->line + i + r : p->y + (i + r) * p->line + j;
+    for (long c = 0; c < n && p->turned; c++) { /* along the rows of y: several rows at once may fall into one set of the cache */
+        float *y = p->y + (j + c) * p->line + i;
+        for (long r = 0; r < rows; r++) {
+            const float s = bias ? tile[r * width + c] + bias[i + r] : tile[r * width + c];
+            y[r] = add ? y[r] + s : s;
+        }
+    }
+    for (long r = 0; r < rows && !p->turned; r++) {
+        float *y = p->y + (i + r) * p->line + j;
         for (long c = 0; c < n; c++) {
-            const float s = bias ? tile[c] + bias[p->turned ? i + r : j + c] : tile[c];
-            y[c * step] = add ? y[c * step] + s : s;
+            const float s = bias ? tile[r * width + c] + bias[j + c] : tile[r * width + c];
+            y[c] = add ? y[c] + s : s;
         }
     }
 }
@@ -191,17 +204,21 @@ static void strip(const struct product *p, long from, long end, long j, long n, 
     const float *bias = first ? NULL : p->bias;
     const int add = p->add || first, direct = !p->turned && n == width && !bias;
     _Alignas(64) float kept[ROWS * WIDE];
-    for (long i = from, rows; i < end; i += rows) {
-        const long left = end - i;
-        const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
-        rows = which ? 8 >> which : full;
-        float *to = direct ? p->y + i * p->line + j : kept;
-        for (long d = 0; d < k; d += DEEP) {
-            const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
-            fitting[span - 1][which](k - d < DEEP ? k - d : DEEP, a, packed + d * width, to, direct ? p->line : width, d || (direct && add));
+    /* Where k leads through memory in leaps, all rows take a piece before the next one, so that what they share of it stays in cache. */
+    const long piece = direct && p->a.column != 1 ? DEEP : k;
+    for (long part = 0; part < k; part += piece)
+        for (long i = from, rows; i < end; i += rows) {
+            const long left = end - i, stop = k - part < piece ? k : part + piece;
+            const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
+            rows = which ? 8 >> which : full;
+            float *to = direct ? p->y + i * p->line + j : kept;
+            for (long d = part; d < stop; d += DEEP) {
+                const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
+                const long deep = stop - d < DEEP ? stop - d : DEEP;
+                fitting[span - 1][which](deep, a, packed + d * width, to, direct ? p->line : width, d || (direct && add));
+            }
+            if (!direct) settle(p, kept, width, i, rows, j, n, bias, add);
         }
-        if (!direct) settle(p, kept, width, i, rows, j, n, bias, add);
-    }
 }
 
 /* -- a right matrix that is packed once and multiplied many times -------------------------------------------------- */
@@ -222,10 +239,11 @@ static inline void multiply_packed(const struct product *p, long from, long end,
 }
 
 /* -- whole products ----------------------------------------------------------------------------------------------- */
-/* What it costs, in instructions on vectors: to pack the right matrix, to multiply, to write. */
+/* What it costs, in instructions on vectors: to pack the right matrix, to read the left one across its rows, to multiply, to write. */
 static double cost(const struct product *p) {
     const double each = p->b.column == 1 ? 0.1 : p->b.row == 1 ? 0.4 : 1, wide = (double)up(p->n, LANES);
-    return (double)p->n * p->k * each + p->m * wide * p->k * 0.5 + (p->turned ? 1.5 * p->m * p->n : 0);
+    const double across = p->a.column == 1 ? 0 : 0.2 * p->m * p->k;
+    return (double)p->n * p->k * each + across + p->m * wide * p->k * 0.5 + (p->turned ? 1.5 * p->m * p->n : 0);
 }
 
 /* The same product, or its transpose where that costs less. */

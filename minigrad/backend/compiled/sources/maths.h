@@ -21,23 +21,39 @@ FUNCTION float with_sign(float y, float x) { return real(bits(y) | (bits(x) & IN
 FUNCTION float least(float x, float high) { return x > high ? high : x; } /* these two let NaN through */
 FUNCTION float most(float x, float low) { return x < low ? low : x; }
 
-/* e**(x + low) for a low that is small, 1 ulp: 2**n e**r with |r| <= ln(2)/2. The power of two is applied in two halves, so that
-   neither overflows before the result does and denormal results are rounded once. */
-FUNCTION float exp_sum(float x, float low) {
-    x = most(least(x, 89.0f), -104.0f);
-    const float big = 12582912.0f; /* 1.5 * 2**23, whose neighbours are integers */
-    float shifted = x * 1.44269504f + big, n = shifted - big;
-    float r = x - n * 0.693359375f + (n * 2.12194440e-4f + low);
+/* e**r for |r| <= ln(2)/2. */
+FUNCTION float exp_near(float r) {
     float q = 0.00138142197f;
     q = q * r + 0.0083688989f;
     q = q * r + 0.0416684058f;
     q = q * r + 0.166665191f;
     q = q * r + 0.499999933f;
-    int32_t k = bits(shifted) - 0x4b400000, half = k >> 1;
-    return (q * r * r + r + 1.0f) * real((half + 127) << 23) * real((k - half + 127) << 23);
+    return q * r * r + r + 1.0f;
 }
 
-FUNCTION float exp_of(float x) { return exp_sum(x, 0.0f); }
+/* What is left of x without n times ln(2), which is in two parts. */
+#define LEFT(x, n) ((x) - (n) * 0.693359375f + (n) * 2.12194440e-4f)
+
+/* e**x, 1 ulp: 2**n e**r. The power of two is applied in two halves, so that neither overflows before the result does and denormal
+   results are rounded once. */
+FUNCTION float exp_of(float x) {
+    x = most(least(x, 89.0f), -104.0f);
+    const float big = 12582912.0f; /* 1.5 * 2**23, whose neighbours are integers */
+    float shifted = x * 1.44269504f + big, n = shifted - big;
+    int32_t k = bits(shifted) - 0x4b400000, half = k >> 1;
+    return exp_near(LEFT(x, n)) * real((half + 127) << 23) * real((k - half + 127) << 23);
+}
+
+/* The same for x that are not much above 0 (30, say), with less work: 2**(n + 64), whose exponent is what was added, is never too large. */
+#define BIASED (12582912.0f + 127 + 64)
+#define UNBIASED 5.42101086e-20f /* 2**-64 */
+FUNCTION float power(float shifted) { return real((int32_t)((uint32_t)bits(shifted) << 23)); }
+
+FUNCTION float decay_of(float x) {
+    x = most(x, -104.0f);
+    float shifted = x * 1.44269504f + BIASED, n = shifted - BIASED;
+    return exp_near(LEFT(x, n)) * power(shifted) * UNBIASED;
+}
 
 /* Natural logarithm, 1 ulp: of m 2**k with sqrt(1/2) <= m < sqrt(2), by a series in s = (m - 1)/(m + 1), in the order of terms
    of FreeBSD's logf (Sun Microsystems, 1993). */
@@ -56,7 +72,7 @@ FUNCTION float log_of(float x) {
 
 /* 2 ulp: x and an odd polynomial near 0, elsewhere (1 - e)/(1 + e) with e = e**-2|x|, which cannot overflow. */
 FUNCTION float tanh_of(float x) {
-    float a = magnitude(x), z = x * x, e = exp_of(-2.0f * a), far = (1.0f - e) / (1.0f + e);
+    float a = magnitude(x), z = x * x, e = decay_of(-2.0f * a), far = (1.0f - e) / (1.0f + e);
     float p = -0.00581908749f;
     p = p * z + 0.0207347544f;
     p = p * z - 0.0537670464f;
@@ -67,34 +83,37 @@ FUNCTION float tanh_of(float x) {
 
 /* 1/(1 + e**-x), 2 ulp, of the small values too. */
 FUNCTION float sigmoid_of(float x) {
-    float z = exp_of(-magnitude(x));
+    float z = decay_of(-magnitude(x));
     return (x < 0.0f ? z : 1.0f) / (z + 1.0f);
 }
 
-/* e**(-x**2/2): the square of the leading 12 bits of x is exact, and what is left of it is small. */
+/* 2**64 e**(-x**2/2) for 0 <= x < 14.6, so that it is no denormal number: with what is lost when x is squared. */
 FUNCTION float gauss(float x) {
-    x = least(magnitude(x), 40.0f);
-    float h = real(bits(x) & (int32_t)0xfffff000);
-    return exp_sum(-0.5f * (h * h), -0.5f * ((x - h) * (x + h)));
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    float square = x * x, low = __builtin_fmaf(x, x, -square);
+#else
+    float head = real(bits(x) & (int32_t)0xfffff000), square = head * head, low = (x - head) * (x + head);
+#endif
+    float shifted = square * -0.721347520f + BIASED, n = shifted - BIASED;
+    return exp_near(LEFT(-0.5f * square, n) - 0.5f * low) * power(shifted);
 }
 
-/* The probability that a standard normal number is above a >= 0, given e = gauss(a), 8 ulp, of the small values too: e/2 times the
-   scaled complementary error function of a/sqrt(2), by the polynomial in t = (u - 3)/(u + 3) of ops/special/error.py. */
+FUNCTION float within(float x) { return least(magnitude(x), 14.5f); } /* further out, the probability below is 0 in any case */
+
+/* The probability that a standard normal number is above a >= 0, given e = gauss(a), 8 ulp, of the small values too: e times half the
+   scaled complementary error function of a/sqrt(2), a fraction of polynomials without cancellation. */
 FUNCTION float normal_tail(float a, float e) {
-    float u = least(a, 40.0f) * 0.707106781f, v = 2.0f * u + 1.0f, w = 1.0f / ((u + 3.0f) * v), t = (u - 3.0f) * v * w;
-    float p = 8.00745497e-5f;
-    p = p * t - 9.25376913e-5f;
-    p = p * t - 0.000734082051f;
-    p = p * t + 0.00187506025f;
-    p = p * t + 0.00250677867f;
-    p = p * t - 0.0237635597f;
-    p = p * t + 0.0683131967f;
-    p = p * t - 0.119275281f;
-    p = p * t + 0.129644721f;
-    p = p * t - 0.0475621561f;
-    p = p * t - 0.1356211f;
-    p = p * t + 1.25300806f;
-    return 0.5f * e * (p * (u + 3.0f) * w);
+    float p = 0.00412380408f, q = 0.0103367258f;
+    p = p * a + 0.0406836451f;
+    p = p * a + 0.183384583f;
+    p = p * a + 0.438496484f;
+    p = p * a + 0.500000003f;
+    q = q * a + 0.101985154f;
+    q = q * a + 0.469865188f;
+    q = q * a + 1.20312358f;
+    q = q * a + 1.67487795f;
+    q = q * a + 1.0f;
+    return e * p / q * UNBIASED;
 }
 
 /* The probability that it is between 0 and x, for |x| < 1: an odd polynomial. */
@@ -108,14 +127,14 @@ FUNCTION float normal_centre(float x) {
     return x * p;
 }
 
-/* The probability that it is below x, given e = gauss(x). */
+/* The probability that it is below x, given e = gauss(within(x)). */
 FUNCTION float normal(float x, float e) {
-    float a = magnitude(x), tail = normal_tail(a, e);
-    return a < 1.0f ? 0.5f + normal_centre(x) : x > 0.0f ? 1.0f - tail : tail;
+    float tail = normal_tail(within(x), e);
+    return x > 0.0f ? 1.0f - tail : tail;
 }
 
 /* The error function, 2 ulp. */
 FUNCTION float erf_of(float x) {
-    float a = magnitude(x) * 1.41421356f, far = 1.0f - 2.0f * normal_tail(a, gauss(a));
+    float a = magnitude(x) * 1.41421356f, far = 1.0f - 2.0f * normal_tail(within(a), gauss(within(a)));
     return with_sign(a < 1.0f ? 2.0f * normal_centre(a) : far, x);
 }

@@ -30,6 +30,7 @@ static inline float folded(const vector *a) {
     vector v = (a[0] + a[1]) + (a[2] + a[3]);
     float f[WIDE], s = 0;
     memcpy(f, &v, sizeof f);
+#pragma GCC unroll 4
     for (int half = WIDE / 2; half > 2; half /= 2)
         for (int i = 0; i < half; i++) f[i] += f[i + half];
     for (int i = 0; i < 4; i++) s += f[i];

@@ -106,11 +106,11 @@ ENTRY(sgd)(array *p, array *g, array *v, float lr, float decay, float mu, float 
     return DONE;
 }
 
-/* -- Adam --------------------------------------------------------------------------------------------------------- */
+/* -- Adam and its relatives --------------------------------------------------------------------------------------- */
 struct adam {
-    float rate, stay, decay, share1, beta2, share2, debias, eps, sign;
+    float rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign;
 };
-enum { LARGEST = 2 };
+enum { LARGEST = 2, AHEAD = 4, PLAIN = 8 }; /* divide by the largest v; step along the gradient, too; do not divide */
 
 static inline __attribute__((always_inline)) void adam_piece(
     float *p, const float *g, float *m, float *v, float *w, long n, struct adam s, const int kind) {
@@ -121,7 +121,11 @@ static inline __attribute__((always_inline)) void adam_piece(
         m[i] = a;
         v[i] = b;
         if (kind & LARGEST) u = w[i] = w[i] > b || w[i] != w[i] ? w[i] : b;
-        p[i] = s.stay * p[i] - s.rate * (a / (sqrtf(u) * s.debias + s.eps));
+        if (!(kind & PLAIN)) u = sqrtf(u) * s.debias + s.eps;
+        if (kind & AHEAD)
+            p[i] = s.stay * p[i] - (s.rate * a + s.direct * d) / u;
+        else
+            p[i] = s.stay * p[i] - s.rate * (kind & PLAIN ? a : a / u);
     }
 }
 
@@ -136,22 +140,100 @@ KERNEL(adam_step, list p; list g; list m; list v; list w; long pieces; struct ad
             CASE(DECAY)
             CASE(LARGEST)
             CASE(LARGEST | DECAY)
+            CASE(AHEAD)
+            CASE(AHEAD | DECAY)
+            CASE(PLAIN)
+            CASE(PLAIN | DECAY)
         }
     }
 }
 
 /* w, the largest v so far, or None. */
-ENTRY(adam)(array *p, array *g, array *m, array *v, array *w, float rate, float stay, float decay, float share1, float beta2, float share2,
-            float debias, float eps, float sign, int largest) {
+static int adam(array *p, array *g, array *m, array *v, array *w, struct adam s, int kind) {
     if (!is_ordered(p, INT64)) return REFUSED;
     long n = size(p);
     list all = LIST(p);
     if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || !fits(m, n, all, WRITEABLE) || !fits(v, n, all, WRITEABLE)) return REFUSED;
-    if (largest && !fits(w, n, all, WRITEABLE)) return REFUSED;
+    if (kind & LARGEST && !fits(w, n, all, WRITEABLE)) return REFUSED;
     long many = pieces(all, n);
-    LAUNCH(adam_step, many, GRAIN, all, LIST(g), LIST(m), LIST(v), largest ? LIST(w) : 0, many,
-           {rate, stay, decay, share1, beta2, share2, debias, eps, sign}, (decay != 0) * DECAY | (largest != 0) * LARGEST);
+    LAUNCH(adam_step, many, GRAIN, all, LIST(g), LIST(m), LIST(v), kind & LARGEST ? LIST(w) : 0, many, s, (s.decay != 0) * DECAY | kind);
     return DONE;
+}
+
+ENTRY(adam)(array *p, array *g, array *m, array *v, array *w, float rate, float stay, float decay, float share1, float beta2, float share2,
+            float debias, float eps, float sign, int largest) {
+    return adam(p, g, m, v, w, (struct adam){rate, 0, stay, decay, share1, beta2, share2, debias, eps, sign}, largest ? LARGEST : 0);
+}
+
+ENTRY(nadam)(array *p, array *g, array *m, array *v, float rate, float direct, float stay, float decay, float share1, float beta2,
+             float share2, float debias, float eps, float sign) {
+    return adam(p, g, m, v, 0, (struct adam){rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign}, AHEAD);
+}
+
+ENTRY(radam)(array *p, array *g, array *m, array *v, float rate, float stay, float decay, float share1, float beta2, float share2, float eps,
+             float sign, int plain) {
+    return adam(p, g, m, v, 0, (struct adam){rate, 0, stay, decay, share1, beta2, share2, 1, eps, sign}, plain ? PLAIN : 0);
+}
+
+/* -- rates that adapt to the size of gradients -------------------------------------------------------------------- */
+struct rms {
+    float lr, decay, alpha, share, eps, mu, sign;
+};
+enum { CENTERED = 4 };
+
+static inline __attribute__((always_inline)) void rms_piece(
+    float *p, const float *g, float *v, float *m, float *b, long n, struct rms s, const int kind) {
+    NUMBERS(i) {
+        float d = s.sign * g[i];
+        if (kind & DECAY) d += s.decay * p[i];
+        float u = v[i] = s.alpha * v[i] + s.share * (d * d);
+        if (kind & CENTERED) {
+            float a = m[i] = m[i] + s.share * (d - m[i]);
+            u -= a * a;
+            u = u < 0 ? 0 : u;
+        }
+        d /= sqrtf(u) + s.eps;
+        if (kind & MOMENTUM) d = b[i] = s.mu * b[i] + d;
+        p[i] -= s.lr * d;
+    }
+}
+
+KERNEL(rms_step, list p; list g; list v; list m; list b; long pieces; struct rms s; int kind;) {
+    WALK(my.p, my.pieces, part, parts) {
+        float *p = AT(my.p), *v = AT(my.v), *m = my.kind & CENTERED ? AT(my.m) : 0, *b = my.kind & MOMENTUM ? AT(my.b) : 0;
+        switch (my.kind) {
+#undef CASE
+#define CASE(k) \
+    case k: rms_piece(p, AT(my.g), v, m, b, at.count, my.s, k); break;
+            CASE(0)
+            CASE(DECAY)
+            CASE(MOMENTUM)
+            CASE(MOMENTUM | DECAY)
+            CASE(CENTERED)
+            CASE(CENTERED | DECAY)
+            CASE(CENTERED | MOMENTUM)
+            CASE(CENTERED | MOMENTUM | DECAY)
+        }
+    }
+}
+
+/* m, the gradients' means, and b, the momenta, or None. With alpha = share = 1 it is Adagrad. */
+ENTRY(rmsprop)(array *p, array *g, array *v, array *m, array *b, float lr, float decay, float alpha, float share, float eps, float mu,
+               float sign, int centered) {
+    if (!is_ordered(p, INT64)) return REFUSED;
+    long n = size(p);
+    list all = LIST(p);
+    int kind = (decay != 0) * DECAY | (mu != 0) * MOMENTUM | (centered != 0) * CENTERED;
+    if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || !fits(v, n, all, WRITEABLE)) return REFUSED;
+    if ((centered && !fits(m, n, all, WRITEABLE)) || (kind & MOMENTUM && !fits(b, n, all, WRITEABLE))) return REFUSED;
+    long many = pieces(all, n);
+    LAUNCH(rms_step, many, GRAIN, all, LIST(g), LIST(v), centered ? LIST(m) : 0, kind & MOMENTUM ? LIST(b) : 0, many,
+           {lr, decay, alpha, share, eps, mu, sign}, kind);
+    return DONE;
+}
+
+ENTRY(adagrad)(array *p, array *g, array *h, float rate, float decay, float eps, float sign) {
+    return mg_rmsprop(p, g, h, 0, 0, rate, decay, 1, 1, eps, 0, sign, 0);
 }
 
 /* -- averages ----------------------------------------------------------------------------------------------------- */
@@ -251,6 +333,14 @@ ENTRY(self_test)(void) {
         double v = 0.99 * before[3][i] + 0.01 * g * g, w = v > before[4][i] ? v : before[4][i];
         if (differs(numbers[2][i], m) || differs(numbers[3][i], v) || differs(numbers[4][i], w)) return 4;
         if (differs(numbers[0][i], 0.9 * p - 0.1 * m / (sqrt(w) * 1.5 + 0.01))) return 5;
+    }
+    memcpy(before, numbers, sizeof before);
+    if (mg_rmsprop(&lists[0], &lists[1], &lists[3], &lists[2], &lists[4], 0.1f, 0.2f, 0.9f, 0.1f, 0.01f, 0.5f, -1, 1)) return 10;
+    for (int i = 0; i < 2 * LONG; i++) {
+        double p = before[0][i], g = 0.2 * p - before[1][i], m = before[2][i] + 0.1 * (g - before[2][i]), v = 0.9 * before[3][i] + 0.1 * g * g;
+        double u = v > m * m ? v - m * m : 0, b = 0.5 * before[4][i] + g / (sqrt(u) + 0.01);
+        if (differs(numbers[2][i], m) || differs(numbers[3][i], v)) return 11;
+        if (u > 1e-3 && (differs(numbers[4][i], b) || differs(numbers[0][i], p - 0.1 * b))) return 12;
     }
     memcpy(before, numbers, sizeof before);
     if (mg_sgd(&lists[0], &lists[1], &lists[2], 0.1f, 0.2f, 0.9f, 0.5f, 1, 1)) return 6;

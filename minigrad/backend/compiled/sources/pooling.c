@@ -114,24 +114,73 @@ KERNEL(scatter, const float *g; const uint8_t *index; float *y; axis v, h; long 
     }
 }
 
-/* The same for windows of two by two side by side: each element is written once. */
+/* -- the maximum of windows of two by two, side by side ------------------------------------------------------------ */
+/* Rows of windows one after the other, since rows are often shorter than a vector: a buffer of as many as have room, or a part of one. */
+enum { PAIRS = 512 };
+#define STRETCHES(v, h)                                                                                   \
+    for (long rows = greater(1, PAIRS / h.out), top = 0; top < v.out; top += rows)                        \
+        for (long from = 0, here = lesser(rows, v.out - top); from < h.out; from += PAIRS)                \
+            for (long wide = lesser(PAIRS, h.out - from), at = top * h.out + from, once = 1; once; once = 0)
+
+static int in_pairs(axis v, axis h) {
+    const int halves = v.k == 2 && v.s == 2 && !v.lo && v.d == 1 && 2 * v.out <= v.n;
+    return halves && h.k == 2 && h.s == 2 && !h.lo && h.d == 1 && 2 * h.out <= h.n;
+}
+
+/* First of the upper and the lower number, then of left and right, each with its place in the window; as above, also among equals. */
+KERNEL(maxima_of_pairs, const float *x; float *y; uint8_t *index; axis v, h; long planes;) {
+    const axis v = my.v, h = my.h;
+    ROW(p, my.planes) STRETCHES(v, h) {
+        float best[2 * PAIRS];
+        int32_t place[2 * PAIRS];
+        for (long o = 0; o < here; o++) {
+            const float *restrict above = my.x + (p * v.n + 2 * (top + o)) * h.n + 2 * from, *restrict under = above + h.n;
+            float *restrict to = best + o * 2 * wide;
+            int32_t *restrict places = place + o * 2 * wide;
+            _Pragma("omp simd") for (long j = 0; j < 2 * wide; j++) {
+                const float a = above[j], b = under[j];
+                const int lower = (b > a) | (b != b);
+                to[j] = lower ? b : a;
+                places[j] = (int32_t)(lower ? 2 + (j & 1) : j & 1);
+            }
+        }
+        float *restrict y = my.y + p * v.out * h.out + at;
+        _Pragma("omp simd") for (long j = 0; j < here * wide; j++) {
+            const float a = best[2 * j], b = best[2 * j + 1];
+            const int32_t m = place[2 * j], n = place[2 * j + 1];
+            const int right = (b > a) | ((b == a) & (n < m)) | ((b != b) & ((a == a) | (n > m)));
+            y[j] = right ? b : a;
+            place[j] = right ? n : m;
+        }
+        if (my.index)
+            for (long j = 0; j < here * wide; j++) my.index[p * v.out * h.out + at + j] = (uint8_t)place[j];
+    }
+}
+
+/* Each element is written once. */
 KERNEL(scatter_pairs, const float *g; const uint8_t *index; float *y; axis v, h; long planes;) {
     const axis v = my.v, h = my.h;
     ROW(p, my.planes) {
         float *y = my.y + p * v.n * h.n;
-        for (long o = 0; o < v.out; o++) {
-            const float *restrict g = my.g + (p * v.out + o) * h.out;
-            const uint8_t *restrict index = my.index + (p * v.out + o) * h.out;
-            float *restrict above = y + 2 * o * h.n, *restrict under = above + h.n;
-            _Pragma("omp simd") for (long j = 0; j < h.out; j++) {
+        STRETCHES(v, h) {
+            float above[2 * PAIRS], under[2 * PAIRS];
+            const float *restrict g = my.g + p * v.out * h.out + at;
+            const uint8_t *restrict index = my.index + p * v.out * h.out + at;
+            _Pragma("omp simd") for (long j = 0; j < here * wide; j++) {
                 const int32_t i = index[j], share = bits(g[j]);
                 above[2 * j] = real(share & -(i == 0)); /* without a branch in what is left of a vector either */
                 above[2 * j + 1] = real(share & -(i == 1));
                 under[2 * j] = real(share & -(i == 2));
                 under[2 * j + 1] = real(share & -(i == 3));
             }
-            for (long j = 2 * h.out; j < h.n; j++) above[j] = under[j] = 0;
+            for (long o = 0; o < here; o++) {
+                float *to = y + 2 * (top + o) * h.n + 2 * from;
+                memcpy(to, above + o * 2 * wide, 2 * sizeof(float) * (size_t)wide);
+                memcpy(to + h.n, under + o * 2 * wide, 2 * sizeof(float) * (size_t)wide);
+            }
         }
+        for (long o = 0; o < 2 * v.out && 2 * h.out < h.n; o++)
+            for (long j = 2 * h.out; j < h.n; j++) y[o * h.n + j] = 0;
         for (long j = 2 * v.out * h.n; j < v.n * h.n; j++) y[j] = 0;
     }
 }
@@ -239,7 +288,11 @@ ENTRY(max_pool_search)(array *x, array *y, array *index, AXES) {
     const int keep = is_ordered(index, UINT8); /* else it is None */
     if (keep && size(index) != size(y)) return REFUSED;
     const long rows = lesser(v.out, greater(TILE / h.out, 1)), blocks = (v.out + rows - 1) / rows;
-    LAUNCH(maxima, planes * blocks, grain(rows * h.out * v.k * h.k), F32(x), F32(y), keep ? (uint8_t *)index->data : 0, v, h, planes, rows);
+    uint8_t *places = keep ? (uint8_t *)index->data : 0;
+    if (in_pairs(v, h) && h.out >= 8) /* else its rows fill no vector */
+        LAUNCH(maxima_of_pairs, planes, grain(v.n * h.n), F32(x), F32(y), places, v, h, planes);
+    else
+        LAUNCH(maxima, planes * blocks, grain(rows * h.out * v.k * h.k), F32(x), F32(y), places, v, h, planes, rows);
     return DONE;
 }
 
@@ -248,8 +301,7 @@ ENTRY(max_pool_gradient)(array *g, array *index, array *y, AXES) {
     const long planes = images(y, v.n, h.n);
     if (!is_ordered(g, FLOAT32) || !is_ordered(y, FLOAT32) || !is_ordered(index, UINT8)) return REFUSED;
     if (planes < 1 || images(g, v.out, h.out) != planes || size(index) != size(g) || v.k * h.k > 256) return REFUSED;
-    const int halves = v.k == 2 && v.s == 2 && !v.lo && v.d == 1 && 2 * v.out <= v.n;
-    if (halves && h.k == 2 && h.s == 2 && !h.lo && h.d == 1 && 2 * h.out <= h.n)
+    if (in_pairs(v, h))
         LAUNCH(scatter_pairs, planes, grain(v.n * h.n), F32(g), (uint8_t *)index->data, F32(y), v, h, planes);
     else
         LAUNCH(scatter, planes, grain(v.n * h.n), F32(g), (uint8_t *)index->data, F32(y), v, h, planes);
@@ -281,6 +333,8 @@ ENTRY(self_test)(void) {
     for (int i = 0; i < 2 * n; i++) x[i] = (float)(i * 29 % 74);
     const axis v = {2, 1, 2, 2, 0, 1}, h = {n, n / 2, 2, 2, 0, 1};
     LAUNCH(maxima, 1, 1, x, y, index, v, h, 1, 1);
+    LAUNCH(maxima_of_pairs, 1, 1, x, z, index, v, h, 1);
+    if (memcmp(y, z, sizeof(float) * (n / 2))) return 1;
     LAUNCH(scatter_pairs, 1, 1, y, index, z, v, h, 1);
     for (int j = 0; j < 2 * (n / 2); j += 2) {
         const float a = fmaxf(x[j], x[j + 1]), b = fmaxf(x[n + j], x[n + j + 1]);

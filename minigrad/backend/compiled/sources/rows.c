@@ -3,8 +3,9 @@
 #include "kernel.h"
 #include "maths.h"
 #include "moments.h"
+#include "powers.h"
 
-enum { BLOCK = 64, CHUNK = 512, COSTLY = GRAIN / 4 };
+enum { BLOCK = 64, COSTLY = GRAIN / 4 };
 
 typedef struct {
     const float *x, *g, *hit, *total;
@@ -12,96 +13,17 @@ typedef struct {
     const array *labels;
     float *y;
     long outer, n, inner;
-    float every_hit, every_total;
+    float every_hit, every_total, every_g;
 } problem;
-
-enum { STEP = 16 }; /* numbers that are taken at a time, in one vector or some; the last few of a longer row are taken with some before */
-#define STEPS(j, n) for (long j = 0, last = (n) - STEP; j >= 0; j = j == last ? -1 : smaller(j + STEP, last))
-
-static inline void larger_of(float *a, const float *b) {
-#pragma omp simd
-    for (int k = 0; k < STEP; k++) a[k] = b[k] > a[k] ? b[k] : a[k];
-}
-
-static inline float largest_of(float *a) {
-    for (int half = STEP / 2; half; half /= 2)
-        for (int k = 0; k < half; k++) a[k] = a[k + half] > a[k] ? a[k + half] : a[k];
-    return a[0];
-}
-
-/* e to a number that is not above 0, as exp_of, but that what is smaller than all normal numbers is 0: nothing beside the largest, 1. */
-FUNCTION float exp_below(float x) {
-    const float big = 12582912.0f;
-    float z = most(x, -87.0f), shifted = z * 1.44269504f + big, n = shifted - big;
-    float r = z - n * 0.693359375f + n * 2.12194440e-4f;
-    float q = 0.00138142197f;
-    q = q * r + 0.0083688989f;
-    q = q * r + 0.0416684058f;
-    q = q * r + 0.166665191f;
-    q = q * r + 0.499999933f;
-    float y = (q * r * r + r + 1.0f) * real((bits(shifted) - 0x4b400000 + 127) << 23);
-    return x < -87.0f ? 0.0f : y;
-}
-
-static inline void powers_of(const float *x, float *e, float m) {
-#pragma omp simd
-    for (int k = 0; k < STEP; k++) e[k] = exp_below(x[k] - m);
-}
-
-static inline float added(const float *e, long n) {
-    float s1 = 0, s2 = 0;
-#define ITSELF_ONLY(T, j, u, v) u = AT(T, e, j), v = u
-    SUMS(n, s1, s2, ITSELF_ONLY);
-    return s1;
-}
-
-/* The largest of a row, which is any number where there is NaN, for then all that follows becomes NaN; the sum of e to the numbers less
-   it; and these in y unless it is null. */
-static inline double powers(const float *x, float *y, long n, float *m) {
-    float some[STEP], e[CHUNK + STEP];
-    if (n < STEP) {
-        for (int k = 0; k < STEP; k++) some[k] = x[k < n ? k : 0];
-        memcpy(e, some, sizeof some);
-        *m = largest_of(e);
-        powers_of(some, e, *m);
-        for (long j = 0; y && j < n; j++) y[j] = e[j];
-        return added(e, n);
-    }
-    memcpy(some, x, sizeof some);
-    STEPS(j, n) larger_of(some, x + j);
-    *m = largest_of(some);
-    double sum = 0;
-    for (long first = 0; first < n; first += CHUNK) { /* what is left of a row is no chunk of less than a step */
-        const long length = n - first < CHUNK + STEP ? n - first : CHUNK;
-        float *to = y ? y + first : e;
-        STEPS(j, length) powers_of(x + first + j, to + j, *m);
-        sum += added(to, length);
-        if (length != CHUNK) break;
-    }
-    return sum;
-}
-
-/* The same of w columns: the largest and the sums, each in an array. */
-static void powers_of_columns(const float *x, float *y, long n, long stride, long w, float *m, float *sum) {
-    for (long j = 0; j < w; j++) m[j] = -__builtin_inff(), sum[j] = 0;
-    for (long c = 0; c < n; c++)
-#pragma omp simd
-        for (long j = 0; j < w; j++) m[j] = x[c * stride + j] > m[j] ? x[c * stride + j] : m[j];
-    for (long c = 0; c < n; c++) {
-#pragma omp simd
-        for (long j = 0; j < w; j++) {
-            const float e = exp_below(x[c * stride + j] - m[j]);
-            sum[j] += e;
-            if (y) y[c * stride + j] = e;
-        }
-    }
-}
 
 /* -- how the work is shared out ------------------------------------------------------------------------------------------ */
 /* What lies as (outer, n, inner), where inner is 1 and n small, is turned into columns. */
 static inline int is_turned(const problem *p) { return p->inner == 1 && p->n < STEP; }
+/* Rows are taken STEP at a time, so that one call computes all their logarithms; but long ones one by one. */
+static inline long together(const problem *p) { return p->n < CHUNK ? STEP : 1; }
 static inline long tasks(const problem *p) {
-    return is_turned(p) ? (p->outer + BLOCK - 1) / BLOCK : p->inner == 1 ? p->outer : p->outer * ((p->inner + BLOCK - 1) / BLOCK);
+    if (is_turned(p)) return (p->outer + BLOCK - 1) / BLOCK;
+    return p->inner == 1 ? (p->outer + together(p) - 1) / together(p) : p->outer * ((p->inner + BLOCK - 1) / BLOCK);
 }
 
 static inline void turned(const float *x, float *y, long n, long w) {
@@ -114,7 +36,7 @@ static inline void turned_back(const float *x, float *y, long n, long w) {
         for (long c = 0; c < n; c++) y[j * n + c] = x[c * BLOCK + j];
 }
 
-/* A kernel from name_row(problem, where in x the row is, its number), and name_columns(problem, where in x the first of w columns is, its
+/* A kernel from name_rows(problem, the number of the first of w rows, w), and name_columns(problem, where in x the first of w columns is, its
    number, w). `writes` and `reads` say whether y and g are like x, and are turned with it. */
 #define SOFT(name, writes, reads)                                                                            \
     KERNEL(name, problem of;) {                                                                              \
@@ -131,9 +53,10 @@ static inline void turned_back(const float *x, float *y, long n, long w) {
                 if (writes) q.y = y;                                                                         \
                 name##_columns(&q, 0, row, w);                                                               \
                 if (writes) turned_back(y, p->y + at, p->n, w);                                              \
-            } else if (p->inner == 1)                                                                        \
-                name##_row(p, i * p->n, i);                                                                  \
-            else {                                                                                           \
+            } else if (p->inner == 1) {                                                                      \
+                const long row = i * together(p);                                                            \
+                name##_rows(p, row, smaller(together(p), p->outer - row));                                   \
+            } else {                                                                                           \
                 const long column = i % per * BLOCK, w = smaller(BLOCK, p->inner - column);                  \
                 name##_columns(p, i / per * p->n * p->inner + column, i / per * p->inner + column, w);       \
             }                                                                                                \
@@ -141,11 +64,12 @@ static inline void turned_back(const float *x, float *y, long n, long w) {
     }
 
 /* -- softmax ------------------------------------------------------------------------------------------------------------ */
-static void softmax_row(const problem *p, long at, long row) {
-    float m;
-    const float by = (float)(1 / powers(p->x + at, p->y + at, p->n, &m));
-    times(p->y + at, p->y + at, p->n, by);
-    (void)row;
+static void softmax_rows(const problem *p, long row, long w) {
+    for (long at = row * p->n; at < (row + w) * p->n; at += p->n) {
+        float m;
+        const float by = (float)(1 / powers(p->x + at, p->y + at, p->n, &m));
+        times(p->y + at, p->y + at, p->n, by);
+    }
 }
 
 static void softmax_columns(const problem *p, long at, long row, long w) {
@@ -157,13 +81,23 @@ static void softmax_columns(const problem *p, long at, long row, long w) {
     (void)row;
 }
 
-static void log_softmax_row(const problem *p, long at, long row) {
-    const float *x = p->x + at;
-    float *y = p->y + at, m;
-    const float l = log_of((float)powers(x, 0, p->n, &m));
+/* Of each of w rows the largest number, and the logarithm of the sum of e to its numbers less that. */
+static void logarithms(const problem *p, long row, long w, float *m, float *l) {
+    float sum[STEP] = {0};
+    for (long r = 0; r < w; r++) sum[r] = (float)powers(p->x + (row + r) * p->n, 0, p->n, m + r);
 #pragma omp simd
-    for (long j = 0; j < p->n; j++) y[j] = (x[j] - m) - l;
-    (void)row;
+    for (int r = 0; r < STEP; r++) l[r] = log_of(sum[r]);
+}
+
+static void log_softmax_rows(const problem *p, long row, long w) {
+    float m[STEP], l[STEP];
+    logarithms(p, row, w, m, l);
+    for (long r = 0; r < w; r++) {
+        const float *x = p->x + (row + r) * p->n;
+        float *y = p->y + (row + r) * p->n;
+#pragma omp simd
+        for (long j = 0; j < p->n; j++) y[j] = (x[j] - m[r]) - l[r];
+    }
 }
 
 static void log_softmax_columns(const problem *p, long at, long row, long w) {
@@ -240,13 +174,16 @@ static inline long label(const problem *p, long row) {
 }
 static inline float hit(const problem *p, long row) { return p->hit ? p->hit[row] : p->every_hit; }
 static inline float total(const problem *p, long row) { return p->total ? p->total[row] : p->every_total; }
+static inline float incoming(const problem *p, long row) { return p->g ? p->g[row] : p->every_g; }
 static inline int valid(const problem *p, long row) { return !p->valid || p->valid[row]; }
 
-static void cross_entropy_row(const problem *p, long at, long row) {
-    const float *x = p->x + at;
-    float m;
-    const float l = log_of((float)powers(x, 0, p->n, &m));
-    p->y[row] = valid(p, row) ? total(p, row) * l - hit(p, row) * (x[label(p, row)] - m) : 0;
+static void cross_entropy_rows(const problem *p, long row, long w) {
+    float m[STEP], l[STEP];
+    logarithms(p, row, w, m, l);
+    for (long r = 0; r < w; r++) {
+        const long i = row + r;
+        p->y[i] = valid(p, i) ? total(p, i) * l[r] - hit(p, i) * (p->x[i * p->n + label(p, i)] - m[r]) : 0;
+    }
 }
 
 static void cross_entropy_columns(const problem *p, long at, long row, long w) {
@@ -259,7 +196,7 @@ static void cross_entropy_columns(const problem *p, long at, long row, long w) {
 }
 
 static void cross_entropy_gradient_row(const problem *p, long at, long row) {
-    const float *x = p->x + at, g = p->g[row];
+    const float *x = p->x + at, g = incoming(p, row);
     float *y = p->y + at, m;
     if (!valid(p, row)) {
         for (long j = 0; j < p->n; j++) y[j] = 0 * g;
@@ -276,7 +213,7 @@ static void cross_entropy_gradient_columns(const problem *p, long at, long row, 
     float m[BLOCK], s[BLOCK], mine[BLOCK];
     powers_of_columns(p->x + at, p->y + at, p->n, p->inner, w, m, s);
     for (long j = 0; j < w; j++) {
-        const float by = total(p, row + j) / s[j], g = p->g[row + j];
+        const float by = total(p, row + j) / s[j], g = incoming(p, row + j);
         mine[j] = (p->y[at + label(p, row + j) * p->inner + j] * by - hit(p, row + j)) * g;
         s[j] = by * g;
     }
@@ -286,9 +223,16 @@ static void cross_entropy_gradient_columns(const problem *p, long at, long row, 
         if (valid(p, row + j))
             p->y[at + label(p, row + j) * p->inner + j] = mine[j];
         else
-            for (long c = 0; c < p->n; c++) p->y[at + c * p->inner + j] = 0 * p->g[row + j];
+            for (long c = 0; c < p->n; c++) p->y[at + c * p->inner + j] = 0 * incoming(p, row + j);
 }
 
+#define ROW_BY_ROW(name)                                                   \
+    static void name##_rows(const problem *p, long row, long w) {          \
+        for (long r = row; r < row + w; r++) name##_row(p, r * p->n, r);   \
+    }
+ROW_BY_ROW(softmax_gradient)
+ROW_BY_ROW(log_softmax_gradient)
+ROW_BY_ROW(cross_entropy_gradient)
 SOFT(softmax, 1, 0)
 SOFT(log_softmax, 1, 0)
 SOFT(softmax_gradient, 1, 1)
@@ -329,7 +273,7 @@ static int each(const array *o, int number, int given, long rows, const void **t
     return 1;
 }
 
-enum { HITS = 1, TOTALS = 2, VALID = 4 };
+enum { HITS = 1, TOTALS = 2, VALID = 4, SLOPES = 8 };
 
 static int labelled(problem *p, const array *x, const array *labels, const array *hits, const array *totals, const array *valids,
                     int given) {
@@ -357,11 +301,11 @@ ENTRY(cross_entropy)(array *x, array *labels, array *hits, array *totals, array 
 }
 
 ENTRY(cross_entropy_gradient)(array *x, array *g, array *labels, array *hits, array *totals, array *valids, array *y, float hit,
-                              float total, int given) {
-    problem p = {.every_hit = hit, .every_total = total};
+                              float total, float slope, int given) {
+    problem p = {.every_hit = hit, .every_total = total, .every_g = slope};
     if (!labelled(&p, x, labels, hits, totals, valids, given) || !is(y, FLOAT32) || !like(x, y)) return REFUSED;
-    if (!is_ordered(g, FLOAT32) || size(g) != p.outer * p.inner) return REFUSED;
-    p.g = F32(g), p.y = F32(y);
+    if (!each(g, FLOAT32, given & SLOPES, p.outer * p.inner, (const void **)&p.g)) return REFUSED;
+    p.y = F32(y);
     RUN(cross_entropy_gradient, p, COSTLY);
     return DONE;
 }
