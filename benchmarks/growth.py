@@ -124,7 +124,7 @@ def samples(top: Any, n: int) -> Step:
 def measured(study: Study, library: str, rounds: int, seconds: float) -> dict[str, Times]:
     """The curves of a library: median time of a step for each size. All take turns, each about ``seconds`` long but at least one step.
 
-    Steps of more than a second have three rounds at most, and no other step before each to warm up.
+    Steps of more than half a second have three rounds at most, and no other step before each to warm up.
     """
     from timing import PAUSE, timed
 
@@ -133,11 +133,11 @@ def measured(study: Study, library: str, rounds: int, seconds: float) -> dict[st
     if study.step is chain and library == "minigrad":
         steps |= {("uncollected", n): uncollected(steps[library, n]) for n in study.sizes}
     first = {key: timed(step, 1) for key, step in steps.items()}
-    once = {key: t if t > 1 else timed(steps[key], 2) for key, t in first.items()}
+    once = {key: t if t > 0.5 else timed(steps[key], 2) for key, t in first.items()}
     times: dict[tuple[str, int], list[float]] = {key: [] for key in steps}
     for i in range(rounds):
         for key, step in steps.items():
-            slow = once[key] > 1
+            slow = once[key] > 0.5
             if slow and i >= 3:
                 continue
             time.sleep(PAUSE)
@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument("--parameters", type=int, default=10**8, help="of the largest MLP (0: none)")
     parser.add_argument("--samples", type=int, default=4096, help="in the largest batch (0: none)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.1, help="how long a turn of one size takes, at least one step (default 0.1)")
+    parser.add_argument("--seconds", type=float, default=0.06, help="how long a turn of one size takes, at least one step (default 0.06)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--library", choices=("minigrad", "torch"), help="measure this one alone, and in this process")
     parser.add_argument("--json", type=Path, help="write the times to this file")

@@ -100,7 +100,7 @@ FUNCTION float gauss(float x) {
 
 FUNCTION float within(float x) { return least(magnitude(x), 14.5f); } /* further out, the probability below is 0 in any case */
 
-/* The probability that a standard normal number is above a >= 0, given e = gauss(a), 8 ulp, of the small values too: e times half the
+/* The probability that a standard normal number is above a >= 0, given e = gauss(a), 10 ulp, of the small values too: e times half the
    scaled complementary error function of a/sqrt(2), a fraction of polynomials without cancellation. */
 FUNCTION float normal_tail(float a, float e) {
     float p = 0.00412380408f, q = 0.0103367258f;
