@@ -142,7 +142,7 @@ static void pack(struct matrix b, long k, long n, float *restrict to, long width
 
 /* -- tiles -------------------------------------------------------------------------------------------------------- */
 static inline __attribute__((always_inline)) void tile_of(const int rows, const int span, long k, struct matrix a, const float *restrict b,
-                                                          float *restrict y, long line, int add) {
+                                                          float *restrict y, long line, int add, const float *bias) {
     const float *restrict left = a.at;
     vector sum[ROWS][SPANS];
     for (int r = 0; r < rows; r++)
@@ -157,15 +157,15 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < span; v++) {
             vector *to = (vector *)(y + r * line + v * LANES);
-            *to = add ? *to + sum[r][v] : sum[r][v];
+            *to = add ? *to + sum[r][v] : bias ? *(const vector *)(bias + v * LANES) + sum[r][v] : sum[r][v];
         }
 }
 
 /* As many rows as there are registers for, and 4, 2 and 1 for those that are left. */
-typedef void tile(long k, struct matrix a, const float *b, float *y, long line, int add);
-#define TILE(rows, span)                                                                                       \
-    static void tile_##rows##_##span(long k, struct matrix a, const float *b, float *y, long line, int add) { \
-        tile_of(rows, span, k, a, b, y, line, add);                                                            \
+typedef void tile(long k, struct matrix a, const float *b, float *y, long line, int add, const float *bias);
+#define TILE(rows, span)                                                                                                          \
+    static void tile_##rows##_##span(long k, struct matrix a, const float *b, float *y, long line, int add, const float *bias) { \
+        tile_of(rows, span, k, a, b, y, line, add, bias);                                                                         \
     }
 #define TILES(full, span) TILE(full, span) TILE(4, span) TILE(2, span) TILE(1, span)
 #define NAMES(full, span) {tile_##full##_##span, tile_4_##span, tile_2_##span, tile_1_##span}
@@ -180,45 +180,55 @@ static tile *const fitting[SPANS][4] = {NAMES(12, 1), NAMES(12, 2), NAMES(8, 3),
 /* How many rows a full tile has that is `span` vectors wide. */
 static inline long tall(long span) { return SUMS / span < ROWS ? SUMS / span : ROWS; }
 
-/* A tile that is not written as it is: turned, or with a bias, or with fewer columns than its vectors have. */
-static void settle(const struct product *p, const float *tile, long width, long i, long rows, long j, long n, const float *bias, int add) {
-    for (long c = 0; c < n && p->turned; c++) { /* along the rows of y: several rows at once may fall into one set of the cache */
-        float *y = p->y + (j + c) * p->line + i;
-        for (long r = 0; r < rows; r++) {
-            const float s = bias ? tile[r * width + c] + bias[i + r] : tile[r * width + c];
-            y[r] = add ? y[r] + s : s;
+/* Rows i .. of a panel, some of them, which were not written to y at once: as y is turned, or has fewer columns than the vectors. */
+static void settle(const struct product *p, const float *kept, long width, long i, long rows, long j, long n, const float *bias, int add) {
+    const long square = p->turned ? rows / LANES * LANES : 0;
+    for (long c = 0; c < n && square; c += LANES)
+        for (long r = 0; r < square; r += LANES) {
+            float turned[LANES * LANES];
+            turn(kept + r * width + c, width, turned, LANES);
+            for (long l = 0; l < LANES && c + l < n; l++) {
+                vector *to = (vector *)(p->y + (j + c + l) * p->line + i + r), sum = *(const vector *)(turned + l * LANES);
+                if (bias) sum += *(const vector *)(bias + i + r);
+                *to = add ? *to + sum : sum;
+            }
         }
-    }
-    for (long r = 0; r < rows && !p->turned; r++) {
-        float *y = p->y + (i + r) * p->line + j;
+    for (long r = square; r < rows; r++) {
+        const long step = p->turned ? p->line : 1;
+        float *y = p->turned ? p->y + j * p->line + i + r : p->y + (i + r) * p->line + j;
         for (long c = 0; c < n; c++) {
-            const float s = bias ? tile[r * width + c] + bias[j + c] : tile[r * width + c];
-            y[c] = add ? y[c] + s : s;
+            const float s = bias ? kept[r * width + c] + bias[p->turned ? i + r : j + c] : kept[r * width + c];
+            y[c * step] = add ? y[c * step] + s : s;
         }
     }
 }
 
 /* Rows from .. end of y in one panel: n columns from j on. k is the part from `first` on that is packed. */
 static void strip(const struct product *p, long from, long end, long j, long n, const float *packed, long first, long k) {
+    enum { KEPT = 48 };
     const long span = up(n, LANES), width = span * LANES, full = tall(span);
     const float *bias = first ? NULL : p->bias;
-    const int add = p->add || first, direct = !p->turned && n == width && !bias;
-    _Alignas(64) float kept[ROWS * WIDE];
+    const int add = p->add || first, direct = !p->turned && n == width;
+    _Alignas(64) float kept[KEPT * WIDE];
     /* Where k leads through memory in leaps, all rows take a piece before the next one, so that what they share of it stays in cache. */
-    const long piece = direct && p->a.column != 1 ? DEEP : k;
-    for (long part = 0; part < k; part += piece)
-        for (long i = from, rows; i < end; i += rows) {
-            const long left = end - i, stop = k - part < piece ? k : part + piece;
-            const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
-            rows = which ? 8 >> which : full;
-            float *to = direct ? p->y + i * p->line + j : kept;
-            for (long d = part; d < stop; d += DEEP) {
-                const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
-                const long deep = stop - d < DEEP ? stop - d : DEEP;
-                fitting[span - 1][which](deep, a, packed + d * width, to, direct ? p->line : width, d || (direct && add));
+    const long piece = p->a.column != 1 ? DEEP : k, some = direct ? end - from : KEPT;
+    for (long top = from; top < end; top += some) {
+        const long bottom = end - top < some ? end : top + some;
+        for (long part = 0; part < k; part += piece)
+            for (long i = top, rows; i < bottom; i += rows) {
+                const long left = bottom - i, stop = k - part < piece ? k : part + piece;
+                const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
+                rows = which ? 8 >> which : full;
+                float *to = direct ? p->y + i * p->line + j : kept + (i - top) * width;
+                for (long d = part; d < stop; d += DEEP) {
+                    const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
+                    const long deep = stop - d < DEEP ? stop - d : DEEP;
+                    fitting[span - 1][which](deep, a, packed + d * width, to, direct ? p->line : width, d || (direct && add),
+                                             direct && bias ? bias + j : NULL);
+                }
             }
-            if (!direct) settle(p, kept, width, i, rows, j, n, bias, add);
-        }
+        if (!direct) settle(p, kept, width, top, bottom - top, j, n, bias, add);
+    }
 }
 
 /* -- a right matrix that is packed once and multiplied many times -------------------------------------------------- */
@@ -241,9 +251,9 @@ static inline void multiply_packed(const struct product *p, long from, long end,
 /* -- whole products ----------------------------------------------------------------------------------------------- */
 /* What it costs, in instructions on vectors: to pack the right matrix, to read the left one across its rows, to multiply, to write. */
 static double cost(const struct product *p) {
-    const double each = p->b.column == 1 ? 0.1 : p->b.row == 1 ? 0.4 : 1, wide = (double)up(p->n, LANES);
+    const double each = p->b.column == 1 ? 0.1 : p->b.row == 1 ? 0.15 : 1, wide = (double)up(p->n, LANES);
     const double across = p->a.column == 1 ? 0 : 0.2 * p->m * p->k;
-    return (double)p->n * p->k * each + across + p->m * wide * p->k * 0.5 + (p->turned ? 1.5 * p->m * p->n : 0);
+    return (double)p->n * p->k * each + across + p->m * wide * p->k * 0.5 + (p->turned ? 0.5 * p->m * p->n : 0);
 }
 
 /* The same product, or its transpose where that costs less. */
