@@ -1,7 +1,7 @@
 """The kernels of convolution and of its gradients, on arrays.
 
-They copy windows into the columns of a matrix (im2col), a block of bounded size at a time, and multiply by BLAS; parts of a batch are
-worked on at the same time. No columns are kept for the backward pass, only x and w.
+They copy windows into the columns of a matrix (im2col), a block of bounded size at a time, and multiply by BLAS.
+No columns are kept for the backward pass, only x and w.
 """
 
 from itertools import product
@@ -9,11 +9,7 @@ from math import prod
 from typing import Any
 
 from ..backend import working_dtype
-from ..backend.sharing import shared
 from .windows import BLOCK, Ints, Pairs, blocks, columns, count, positions, widths
-
-_SHARE = 1 << 25
-"""How many multiplications make a part of the batch, of at most eight, that is worth a thread."""
 
 
 def _grouped(w: Any, groups: int, dtype: Any) -> Any:
@@ -26,18 +22,8 @@ def correlation(xp: Any, x: Any, w: Any, bias: Any, stride: Ints, padding: Pairs
     out = tuple([count(*a) for a in zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)])
     dtype = xp.result_type(*[a for a in (x, w, bias) if a is not None])
     y = xp.empty((x.shape[0], w.shape[0], *out), dtype)
-
-    def some(i: int, j: int) -> None:
-        _correlate(xp, x[i:j], w, bias, y[i:j], stride, padding, dilation, groups)
-
-    shared(some, _shares(xp, x.shape[0], y.size * prod(w.shape[1:])), products=True)
+    _correlate(xp, x, w, bias, y, stride, padding, dilation, groups)
     return y
-
-
-def _shares(xp: Any, n: int, cost: int) -> list[tuple[int, int]]:
-    """A batch of n in the parts that may be worked on at the same time, where it costs so many multiplications."""
-    step = -(-n // max(1, min(8, cost // _SHARE))) if xp.__name__ == "numpy" else n
-    return [(i, min(i + step, n)) for i in range(0, n, max(step, 1))]
 
 
 def _correlate(xp: Any, x: Any, w: Any, bias: Any, y: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> None:
@@ -89,11 +75,7 @@ def input_slope(xp: Any, g: Any, w: Any, bias: Any, spatial: Ints, stride: Ints,
     thick = all(s == 1 or k >= 2 * s for k, s in zip(kernel, stride, strict=True))
     if thick and outputs <= 2 * inputs and prod(spatial) <= 2 * prod(out) * prod(stride):
         y = xp.empty((n, inputs, *spatial), dtype)
-
-        def some(i: int, j: int) -> None:
-            _by_phases(xp, g[i:j], w, bias, y[i:j], stride, padding, dilation, groups)
-
-        shared(some, _shares(xp, n, g.size * prod(w.shape[1:])), products=True)
+        _by_phases(xp, g, w, bias, y, stride, padding, dilation, groups)
         return y
     work = working_dtype(dtype)
     matrix = _grouped(w, groups, work).swapaxes(1, 2)
@@ -159,19 +141,6 @@ def weight_slope(xp: Any, x: Any, g: Any, kernel: Ints, stride: Ints, padding: P
 
 
 def _summed(xp: Any, x: Any, g: Any, inner: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
-    """The sum of g times windows, over all windows of all images."""
-    cost = g.size * x.shape[1] // groups * prod(kernel)
-
-    def some(i: int, j: int) -> Any:
-        return _part(xp, x[i:j], g[i:j], inner, kernel, stride, padding, dilation, groups)
-
-    y, *more = shared(some, _shares(xp, x.shape[0], cost), products=True) or [some(0, 0)]
-    for part in more:
-        y += part
-    return y
-
-
-def _part(xp: Any, x: Any, g: Any, inner: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int) -> Any:
     outputs, out, work = g.shape[1], g.shape[2:], working_dtype(xp.result_type(x, g))
     y = xp.empty((outputs, x.shape[1] // groups, *kernel), work)
     flat, part, a = _grouped(y, groups, work), None, None

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..autograd.forms import binary, unary
 from ..autograd.op import compiled
-from ..backend.sharing import shared
 from .exponential import exp
 from .trigonometric import tanh
 
@@ -68,11 +67,11 @@ def _in_blocks(xp: Any, whole: Callable, part: Callable) -> Callable:
         flat, y = [a.reshape(-1) for a in arrays], xp.empty(x.shape, x.dtype)
         to = y.reshape(-1)
 
-        def some(i: int, j: int) -> None:
-            part(xp, to[i:j], xp.empty(j - i, x.dtype), *[a[i:j] for a in flat])
-
+        room = xp.empty(min(_BLOCK, x.size), x.dtype)
         with xp.errstate(over="ignore"):  # the square of a large x
-            shared(some, [(i, min(i + _BLOCK, x.size)) for i in range(0, x.size, _BLOCK)])
+            for i in range(0, x.size, _BLOCK):
+                j = min(i + _BLOCK, x.size)
+                part(xp, to[i:j], room[: j - i], *[a[i:j] for a in flat])
         return y
 
     return kernel if xp.__name__ == "numpy" else whole

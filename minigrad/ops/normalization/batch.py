@@ -10,7 +10,6 @@ from ...autograd.op import compiled
 from ...autograd.tensor import Tensor, raw
 from ...backend import working_dtype
 from ...backend.arrays import namespace
-from ...backend.sharing import shared
 from ...errors import DTypeError, ShapeError
 from . import moments
 from .moments import finished, fitting, floating, positive, total, widened
@@ -23,58 +22,7 @@ def _measured(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, 
     return (y, m, v), (m, r)
 
 
-# Channels of a batch norm have nothing to do with one another, so that on NumPy several threads share them out.
-_TOGETHER = 1 << 18
-"""Numbers that are worked on at a time."""
-
-
-def _channels(xp: Any, x: Any) -> list[tuple[int, int]]:
-    """The channels that are worked on together: from, to."""
-    if xp.__name__ != "numpy" or x.size < 2 * _TOGETHER or x.dtype != working_dtype(x.dtype):
-        return []
-    n = x.shape[1]
-    step = max(1, _TOGETHER * n // x.size)
-    return [(a, min(a + step, n)) for a in range(0, n, step)]
-
-
-def _some(a: Any, i: int, j: int) -> Any:
-    """Channels i to j of what has one number for each."""
-    return None if a is None else a[i:j]
-
-
-def _by_channels(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool) -> tuple:
-    parts = _channels(xp, x)
-    if not parts:
-        return _measured(xp, x, weight, bias, axes, eps, how, center)
-    y, (m, v, r) = xp.empty(x.shape, x.dtype), xp.empty((3, *how), x.dtype)
-
-    def some(i: int, j: int) -> None:
-        c = (slice(None), slice(i, j))
-        w, b = _some(weight, i, j), _some(bias, i, j)
-        _, m[c], v[c], r[c] = moments.moments(xp, x[c], w, b, axes, eps, (1, j - i, *how[2:]), center, y[c])
-
-    shared(some, parts)
-    return (y, m, v), (m, r)
-
-
-def _slopes_by_channels(
-    xp: Any, g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool
-) -> tuple:
-    parts, (m, r) = _channels(xp, x), kept
-    if not parts:
-        return moments.slopes(xp, g, wanted, kept, x, weight, bias, axes, eps, how, center)
-    dx = xp.empty(x.shape, x.dtype) if wanted[0] else None
-
-    def some(i: int, j: int) -> tuple:
-        c = (slice(None), slice(i, j))
-        w, b, out = _some(weight, i, j), _some(bias, i, j), None if dx is None else dx[c]
-        return moments.slopes(xp, g[c], wanted, (m[c], r[c]), x[c], w, b, axes, eps, (1, j - i, *how[2:]), center, out)
-
-    found = shared(some, parts)
-    return dx, *[xp.concatenate([f[k] for f in found]) if wanted[k] else None for k in (1, 2)]
-
-
-BATCH_NORM = fused(_by_channels, _slopes_by_channels, moments.composed, inputs=3, name="batch_norm", aside=True)
+BATCH_NORM = fused(_measured, moments.slopes, moments.composed, inputs=3, name="batch_norm", aside=True)
 INSTANCE_NORM = fused(_measured, moments.slopes, moments.composed, inputs=3, name="instance_norm", aside=True)
 compiled("norms", INSTANCE_NORM)
 

@@ -31,11 +31,8 @@ def count(x: Any, axes: tuple[int, ...]) -> int:
     return max(prod([x.shape[a] for a in axes]), 1)
 
 
-def moments(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool, out: Any = None) -> tuple:
-    """(y, m, v, r); the mean is corrected by the mean of what is left of x without it, and the variance for that correction.
-
-    y is written to ``out`` if that is given.
-    """
+def moments(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool) -> tuple:
+    """(y, m, v, r); the mean is corrected by the mean of what is left of x without it, and the variance for that correction."""
     n, m = count(x, axes), None
     if center:
         m = total(xp, x, axes) / n
@@ -52,7 +49,6 @@ def moments(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, ho
     w = None if weight is None else weight.reshape(how)
     even = all(how[a] == 1 for a in axes)
     scale = r * w if w is not None and even else r
-    h = h if out is None else out
     if center:
         xp.subtract(x, m, out=h)
         h *= scale
@@ -72,23 +68,11 @@ def kernel(xp: Any, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how
 
 
 def slopes(
-    xp: Any,
-    g: Any,
-    wanted: Any,
-    kept: tuple,
-    x: Any,
-    weight: Any,
-    bias: Any,
-    axes: tuple,
-    eps: float,
-    how: tuple,
-    center: bool,
-    out: Any = None,
+    xp: Any, g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool
 ) -> tuple:
     """With h = (x - m) r and u = g w: dx = r (u - mean(u) - h mean(u h)), dw = sum(g h), db = sum(g).
 
-    dx is written to ``out`` if that is given. Sums over those axes along which the weight is constant come first, so that both
-    gradients are made of the same ones.
+    Sums over those axes along which the weight is constant come first, so that both gradients are made of the same ones.
     """
     m, r = kept
     n, g = count(x, axes), g.astype(r.dtype, copy=False)
@@ -124,7 +108,7 @@ def slopes(
             sg = total(xp, sg, axes) if center else None
         slope = gh * r
         slope /= -n
-        dx = h if out is None else out  # h's memory: what was in it has been summed
+        dx = h  # its memory: what was in it has been summed
         if center:
             xp.subtract(x, m, out=dx)
             dx *= slope
