@@ -22,7 +22,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-KINDS: dict[str, tuple[str, dict[str, str]]] = {"on": ("default", {}), "off": ("NumPy", {"MINIGRAD_CC": "0"})}
+KINDS: dict[str, tuple[str, dict[str, str]]] = {
+    "on": ("default", {}),
+    "captured": ("captured", {}),
+    "off": ("NumPy", {"MINIGRAD_CC": "0"}),
+}
 """For each choice of --kernels the kind of row that it makes, and the environment in which that is measured."""
 
 
@@ -32,8 +36,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.3, help="how long a turn of a candidate takes, at least one step (default 0.3)")
     parser.add_argument("--threads", type=int, default=2, help="of NumPy's products and PyTorch (default 2)")
-    parser.add_argument("--kernels", choices=[*KINDS], default="on", help="off: NumPy alone, by MINIGRAD_CC=0 in the environment")
-    parser.add_argument("--both", action="store_true", help="rows with and without compiled kernels, each in a process")
+    parser.add_argument("--kernels", choices=[*KINDS], default="on", help="captured: mg.capture's recording; off: NumPy alone")
+    parser.add_argument("--both", action="store_true", help="rows of all kinds, each in a process")
     parser.add_argument("--peers", nargs="*", help="default: all that are installed")
     parser.add_argument("--no-memory", action="store_true", help="leave out peak memory, the slow part")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
@@ -50,6 +54,10 @@ def candidates(name: str, args: argparse.Namespace) -> dict[str, Any]:
     from workloads.products import products
 
     steps = {"minigrad": agreement.start(name)[0].step}
+    if args.kernels == "captured":
+        import minigrad as mg
+
+        steps["minigrad"] = mg.capture(steps["minigrad"])
     for peer in PEERS if args.peers is None else args.peers:
         if not installed(peer):
             continue
@@ -95,7 +103,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         ms = {k: median(t) * 1e3 for k, t in times.items()}
         ratio = {k: [ms[k] / ms["minigrad"], *quartiles(times[k], times["minigrad"])] for k in times if k in PEERS}
         peak = {}
-        if not args.no_memory:
+        if not args.no_memory and args.kernels != "captured":
             peak["minigrad"] = memory.apart(memory.of_workload, name, "ours")
             if torch:
                 peak["torch"] = memory.apart(memory.of_workload, name, "torch")
@@ -113,7 +121,7 @@ def processor() -> str:
 
 def both(args: argparse.Namespace) -> dict[str, Any]:
     """The same command for each kind of row, in a process of its own; peers other than PyTorch are measured once."""
-    peers = {"on": args.peers, "off": [p for p in ("torch",) if args.peers is None or p in args.peers]}
+    peers = {kind: args.peers if kind == "on" else [p for p in ("torch",) if args.peers is None or p in args.peers] for kind in KINDS}
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for kernels in KINDS:

@@ -43,7 +43,9 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = dict.fromkeys(("array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
+_later = dict.fromkeys(("amp", "array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
+    "capture": "captured",
+    "check_device": "testing.portability",
     "load": "io",
     "save": "io",
     "show_config": "configuration",
@@ -51,19 +53,24 @@ _later = dict.fromkeys(("array_api", "data", "io", "metrics", "regularizers", "t
 """What is imported when it is first used: parts, and the names that are a part's."""
 
 if TYPE_CHECKING:
-    from . import array_api, data, io, metrics, regularizers, testing, train, viz
+    from . import amp, array_api, data, io, metrics, regularizers, testing, train, viz
+    from .captured import capture
     from .configuration import show_config
     from .io import load, save
+    from .testing.portability import check_device
 
 __all__ = [
     "Device",
     "Generator",
     "Tensor",
     "__version__",
+    "amp",
     "array_api",
     "autograd",
     "backend",
     "bool_",
+    "capture",
+    "check_device",
     "complex128",
     "complex64",
     "data",

@@ -4,7 +4,8 @@ import platform
 
 import numpy as np
 
-from .backend import compiled, is_available
+from .backend import compiled
+from .backend.devices import devices
 
 
 def configuration() -> list[str]:
@@ -21,7 +22,7 @@ def configuration() -> list[str]:
         f"minigrad   {__version__}",
         f"Python     {platform.python_version()} on {platform.system()} {platform.machine()}",
         f"NumPy      {np.__version__}",
-        "devices    cpu" + (", cuda" if is_available("cuda") else ""),
+        *[f"{'' if i else 'devices':10} {line}" for i, line in enumerate(devices())],
         *compiled.report(),
     ]
 

@@ -17,6 +17,10 @@ class DeviceError(MinigradError, RuntimeError):
     """Arrays on different devices, or a device that is not there."""
 
 
+class OutOfMemoryError(MinigradError, MemoryError):
+    """Memory that was asked for and is not there, on the CPU or a GPU."""
+
+
 class GraphError(MinigradError, RuntimeError):
     """A graph that cannot do what was asked: freed, stale, absent, not scalar."""
 

@@ -47,12 +47,12 @@ def test_train_runs(tmp_path):
     assert "tiny_mlp" in ran("train.py", tmp_path, "--show", "rows.json")
 
 
-def test_train_without_peers_and_with_both_kinds(tmp_path):
+def test_train_without_peers_and_with_all_kinds(tmp_path):
     out = ran("train.py", tmp_path, "chain", "--both", "--peers", "--no-memory", "--rounds", 2, "--seconds", 0, "--json", "rows.json")
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert [row["kind"] for row in rows] == ["default", "NumPy"]
+    assert [row["kind"] for row in rows] == ["default", "captured", "NumPy"]
     assert all(set(row["ms"]) == {"minigrad"} and not row["ratio"] for row in rows)
-    assert out.count("chain ") == 2
+    assert out.count("chain ") == 3
 
 
 def test_growth_runs(tmp_path):

@@ -17,12 +17,14 @@ FLOORS = {
     "ops": 3,
     "nn": 4,
     "optim": 5,
+    "amp": 6,
     "data": 5,
     "io": 5,
     "metrics": 5,
     "regularizers": 6,
     "array_api": 5,
     "viz": 6,
+    "captured": 6,
     "testing": 6,
     "train": 7,
     "configuration": 7,
@@ -30,7 +32,7 @@ FLOORS = {
     "demo": 9,
     "__main__": 10,
 }
-MODULES = (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.data, mg.viz, mg.testing, mg.io)
+MODULES = (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.amp, mg.data, mg.viz, mg.testing, mg.io)
 OPTIONAL = ("cupy", "graphviz", "matplotlib", "torch", "mpi4py", "tqdm", "ml_dtypes", "scipy")
 
 

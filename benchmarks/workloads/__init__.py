@@ -6,6 +6,7 @@ that minigrad's ``state_dict`` gives them, and returns a Training.
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ NAMES = {
 }
 PEERS = {"torch": "PyTorch", "jax": "JAX jit", "tinygrad": "tinygrad", "mygrad": "MyGrad", "autograd": "autograd"}
 CHARACTERS, CONTEXT = 65, 64
+DEVICE = os.environ.get("BENCHMARK_DEVICE", "cpu")
+"""Where minigrad's and PyTorch's steps run."""
 
 
 @dataclass

@@ -6,10 +6,11 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.nn import functional as F
 
-from . import CHARACTERS, CONTEXT, Training, batch
+from . import CHARACTERS, CONTEXT, DEVICE, Training, batch
 
 
 def training(model, loss, optimizer, weights):
+    model.to(device=DEVICE)
     if weights:
         model.load_state_dict(weights)
 
@@ -24,11 +25,11 @@ def training(model, loss, optimizer, weights):
 
 
 def data(name):
-    return [mg.tensor(a) for a in batch(name)]
+    return [mg.tensor(a, device=DEVICE) for a in batch(name)]
 
 
 def chain(weights=None):
-    x, y = (mg.tensor(a, requires_grad=True) for a in batch("chain"))
+    x, y = (t.requires_grad_() for t in data("chain"))
 
     def step():
         x.grad = y.grad = None
@@ -165,13 +166,13 @@ def dcgan(weights=None):
         nn.Conv2d(32, 64, 4, 2, 1), nn.BatchNorm2d(64), nn.LeakyReLU(0.2),
         nn.Flatten(), nn.Linear(64 * 49, 1),
     )  # fmt: skip
-    model = nn.ModuleDict({"generator": generator, "critic": critic})
+    model = nn.ModuleDict({"generator": generator, "critic": critic}).to(device=DEVICE)
     if weights:
         model.load_state_dict(weights)
     opt_g, opt_c = (optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, critic))
     bce = F.binary_cross_entropy_with_logits
     real, z = data("dcgan")
-    yes, no = mg.ones((64, 1)), mg.zeros((64, 1))
+    yes, no = mg.ones((64, 1), device=DEVICE), mg.zeros((64, 1), device=DEVICE)
 
     def step():
         fake = generator(z)

@@ -4,10 +4,11 @@ import torch
 from torch import nn, optim
 from torch.nn import functional as F
 
-from . import CHARACTERS, CONTEXT, Training, batch
+from . import CHARACTERS, CONTEXT, DEVICE, Training, batch
 
 
 def training(model, loss, optimizer, weights):
+    model.to(DEVICE)
     if weights:
         model.load_state_dict({k: torch.from_numpy(a) for k, a in weights.items()})
 
@@ -22,11 +23,11 @@ def training(model, loss, optimizer, weights):
 
 
 def data(name):
-    return [torch.from_numpy(a) for a in batch(name)]
+    return [torch.from_numpy(a).to(DEVICE) for a in batch(name)]
 
 
 def chain(weights=None):
-    x, y = (torch.from_numpy(a).requires_grad_() for a in batch("chain"))
+    x, y = (t.requires_grad_() for t in data("chain"))
 
     def step():
         x.grad = y.grad = None
@@ -142,7 +143,7 @@ class CharGPT(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, CHARACTERS, bias=False)
 
     def forward(self, x):
-        return self.head(self.norm(self.blocks(self.characters(x) + self.positions(torch.arange(x.shape[1])))))
+        return self.head(self.norm(self.blocks(self.characters(x) + self.positions(torch.arange(x.shape[1], device=DEVICE)))))
 
 
 def char_gpt(weights=None):
@@ -163,13 +164,13 @@ def dcgan(weights=None):
         nn.Conv2d(32, 64, 4, 2, 1), nn.BatchNorm2d(64), nn.LeakyReLU(0.2),
         nn.Flatten(), nn.Linear(64 * 49, 1),
     )  # fmt: skip
-    model = nn.ModuleDict({"generator": generator, "critic": critic})
+    model = nn.ModuleDict({"generator": generator, "critic": critic}).to(DEVICE)
     if weights:
         model.load_state_dict({k: torch.from_numpy(a) for k, a in weights.items()})
     opt_g, opt_c = (optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)) for net in (generator, critic))
     bce = F.binary_cross_entropy_with_logits
     real, z = data("dcgan")
-    yes, no = torch.ones(64, 1), torch.zeros(64, 1)
+    yes, no = torch.ones(64, 1, device=DEVICE), torch.zeros(64, 1, device=DEVICE)
 
     def step():
         fake = generator(z)

@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.arrays import asarray, is_array, namespace
+from ..backend.arrays import asarray, is_array
 from ..backend.devices import device_of
 from ..errors import AxisError, DeviceError, DTypeError, IndexRangeError, MinigradError, ShapeError
+from .node import arrays_in
+from .shortage import out_of_memory
+from .tensor import raw
 
 ndarray = np.ndarray
 
@@ -29,6 +32,14 @@ def normal_axis(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
+    if type(axis) is tuple:
+        last = -1
+        for i in axis:
+            if type(i) is not int or not last < i < ndim:
+                break
+            last = i
+        else:  # they are counted so, and in order
+            return axis
     many = axis if isinstance(axis, (tuple, list)) else (axis,)
     out = []
     for i in many:
@@ -75,16 +86,37 @@ def shown(x: Any) -> str:
     return text if len(text) < 60 else f"{type(x).__name__}"
 
 
+def elsewhere(name: str, arrays: Any) -> DeviceError | None:
+    """The error for arrays on different devices, with where each is; None if all are on one."""
+    places = [str(device_of(a)) for a in arrays]
+    if len(set(places)) < 2:
+        return None
+    came = ", ".join([f"{shown(a)} on {place}" for a, place in zip(arrays, places, strict=True)])
+    there = next((p for p in places if p != "cpu"), places[0])
+    return DeviceError(
+        f"{name}: operands are on different devices, {' and '.join(sorted(set(places)))}: {came}; move with .to(device={there!r})"
+    )
+
+
+def together(name: str, *values: Any) -> None:
+    """Raise DeviceError unless the Tensors and arrays are on one device: for functions that compute on arrays outside of ops."""
+    arrays = [a for a in map(raw, values) if hasattr(a, "dtype")]
+    if any(type(a) is not ndarray for a in arrays) and (error := elsewhere(name, arrays)):
+        raise error
+
+
 def explained(op: Any, error: Exception, operands: Any, params: tuple = ()) -> Exception:
     """The error of a kernel as one of ours, with the op's name, what came, and what was expected."""
     if isinstance(error, MinigradError):
         return error
     arrays = [a for a in operands if hasattr(a, "shape")]
     came = ", ".join([shown(a) for a in (*operands, *params)])
-    spaces = {namespace(type(a)).__name__ for a in arrays}
-    if len(spaces) > 1 or len({str(device_of(a)) for a in arrays}) > 1:
-        places = " and ".join(sorted({str(device_of(a)) for a in arrays}))
-        return DeviceError(f"{op.name}: operands are on different devices, {places}; move one with .to(device)")
+    if isinstance(error, MemoryError):
+        return out_of_memory(op.name, error, came, arrays[0] if arrays else None)
+    if type(error).__name__ == "DynamicLibNotFoundError":
+        return DeviceError(f"{op.name}: CuPy lacks a library of CUDA ({error}); pip install 'cupy-cuda12x[ctk]', or cuda13x")
+    if mixed := elsewhere(op.name, [*arrays, *[a for p in params for a in arrays_in(p)]]):
+        return mixed
     text = " ".join(str(error).split())
     if "broadcast" in text or "mismatch" in text or ("size" in text and isinstance(error, ValueError)):
         return ShapeError(f"{op.name}: shapes do not fit: got {came}; {text}")

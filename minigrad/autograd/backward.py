@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 
 from ..backend.arrays import namespace
+from ..backend.recording import running
 from ..errors import DTypeError, GraphError, ShapeError
 from . import node as graph
+from .arguments import together
 from .conform import cast
 from .engine import propagate
 from .leaves import deposit, flipped, own
 from .mode import _Mode
 from .node import Node
+from .shortage import in_backward
 from .tensor import Tensor, as_data, raw, wrap
 
 
@@ -38,8 +41,9 @@ def _seed(t: Any, gradient: Any, who: str) -> tuple[Any, Any]:
         if t.data.size != 1:
             raise GraphError(f"{who} needs a scalar or an explicit gradient; output shape {t.shape}")
         kind: Any = type(t.data)
-        return t.node, _one(kind, t.dtype) if not t.data.ndim else namespace(kind).ones(t.shape, t.dtype)
+        return t.node, namespace(kind).ones(t.shape, t.dtype) if t.data.ndim or running() else _one(kind, t.dtype)
     g = gradient if isinstance(gradient, Tensor) else as_data(gradient)
+    together(who, t, g)
     if tuple(g.shape) != t.shape:
         raise ShapeError(f"{who}: the gradient has shape {tuple(g.shape)}, the output {t.shape}")
     if g.dtype.kind == "c" != t.dtype.kind:
@@ -69,13 +73,16 @@ def _nan_guard() -> Callable[[Node, Any], None]:
 def _run(seeds: list[tuple[Any, Any]], create_graph: bool, **options: Any) -> dict[Node, Any]:
     if graph.sources is not None:
         options["watch"] = _nan_guard()
-    if create_graph:
-        seeds = [(n, g if isinstance(g, Tensor) else wrap(g, None)) for n, g in seeds]
-        with _Mode(True), np.errstate(all="ignore"):
-            return propagate(seeds, create_graph=True, **options)
-    seeds = [(n, raw(g)) for n, g in seeds]  # the callers' own lists go with them, so that a seed can be freed
-    with np.errstate(all="ignore"):
-        return propagate(seeds, **options)
+    try:
+        if create_graph:
+            seeds = [(n, g if isinstance(g, Tensor) else wrap(g, None)) for n, g in seeds]
+            with _Mode(True), np.errstate(all="ignore"):
+                return propagate(seeds, create_graph=True, **options)
+        seeds = [(n, raw(g)) for n, g in seeds]  # the callers' own lists go with them, so that a seed can be freed
+        with np.errstate(all="ignore"):
+            return propagate(seeds, **options)
+    except MemoryError as error:
+        raise in_backward(error, propagate.__code__, raw(seeds[0][1])) from None
 
 
 def backward(

@@ -1,12 +1,13 @@
 """Activation checkpointing: forget what a part of the graph saved, and compute it again when backward gets there."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from ..backend.random import generator
 from ..errors import GraphError
 from . import node as graph
-from .mode import _Mode, recording
+from .mode import _Mode, recording, surroundings
 from .node import Node, version
 from .tensor import Tensor
 
@@ -14,10 +15,10 @@ from .tensor import Tensor
 class _Segment:
     """One checkpointed call: how to run it again, and the nodes whose saved arrays that gives back."""
 
-    __slots__ = ("call", "places", "random", "size")
+    __slots__ = ("call", "places", "random", "size", "surroundings")
 
     def __init__(self, call: Callable[[], list[Tensor]], random: dict):
-        self.call, self.random = call, random
+        self.call, self.random, self.surroundings = call, random, surroundings()
         self.places: list[Any] = []
         self.size = 0
 
@@ -27,7 +28,9 @@ class _Segment:
         stream.state = self.random
         try:
             start = graph.birth()
-            with _Mode(True):
+            with ExitStack() as stack:
+                for context in (*self.surroundings, _Mode(True)):
+                    stack.enter_context(context)
                 outputs = self.call()
         finally:
             stream.state = now

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from .forms import binary, unary, view
-from .op import compiled
+from .op import Op, compiled
 
 
 @lru_cache(1024)
@@ -51,6 +51,8 @@ def _astype(xp: Any) -> Any:
     return kernel
 
 
+LARGE_ADD = Op("add", ("y", "a", "b", "out"), (), kernel=lambda xp: xp.add, inputs=2)
+compiled("elementwise", LARGE_ADD)
 add: Any = binary(
     "add",
     """Sum ``a + b``, broadcast.
@@ -64,6 +66,7 @@ add: Any = binary(
     """,
     lambda g: g,
     lambda g: g,
+    large=LARGE_ADD.kernels,
 )
 sum_to: Any = view(
     "sum_to", "Sum x over the axes along which this shape was broadcast to it.", lambda g, shape: broadcast_to(g, shape), _sum_to

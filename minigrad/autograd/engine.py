@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from . import node as graph
 from .arguments import shown
-from .conform import broadcast_axes, cast, sum_to
+from .conform import LARGE_ADD, broadcast_axes, cast, sum_to
+from .forms import LARGE
 from .leaves import deposit, flipped, own
 from .node import Node
 from .op import OUTPUT, as_it_was, part
@@ -19,6 +20,7 @@ from .tensor import Tensor, raw, wrap
 
 ndarray = np.ndarray
 _born = operator.attrgetter("order")
+_getrefcount = getattr(sys, "getrefcount", lambda _: 99)
 
 
 def toposort(roots: Iterable[Node]) -> list[Node]:
@@ -52,7 +54,7 @@ def propagate(
     wanted = None if targets is None else _leading_to(targets, toposort([n for n, _ in seeds]))
     written = graph.last_write
     leaves: dict[Node, Any] = {}
-    # by birth: [node, gradient so far, whether that array is ours, youngest that contributed]; None once done
+    # by birth: [node, gradient so far, whether that is a small array of ours, youngest that contributed]; None once done
     waiting: dict[int, Any] = {}
     heap: list[int] = []
     for root, seed in seeds:  # younger than any write: what the caller holds must still be what the graph says
@@ -124,9 +126,11 @@ def propagate(
                 prior = waiting[order]
                 if prior[2]:
                     prior[1] += d
-                else:
+                elif d.size < LARGE:
                     prior[1] = prior[1] + d
                     prior[2] = not create_graph
+                else:
+                    _join(prior, d, create_graph)
                 d = None  # frees it before the next rule runs
             elif parent is ahead:
                 share = share + d
@@ -145,16 +149,29 @@ def propagate(
 
 
 def _deliver(waiting: dict, heap: list, create_graph: bool, parent: Node, d: Any, source: int) -> None:
-    """Add ``d`` to what waits for ``parent``, in place where the sum is an array that nobody else can hold."""
+    """Add ``d`` to what waits for ``parent``."""
     entry = waiting.get(parent.order)
     if entry is None:
         waiting[parent.order] = [parent, d, False, source]
         heappush(heap, -parent.order)
     elif entry[2]:
         entry[1] += d
-    else:
+    elif d.size < LARGE:
         entry[1] = entry[1] + d
         entry[2] = not create_graph
+    else:
+        _join(entry, d, create_graph)
+
+
+def _join(entry: list, d: Any, create_graph: bool) -> None:
+    """Add a large ``d`` to what waits: in its memory where that is an array which nobody else can see, as it has no other reference."""
+    if create_graph or type(entry[1]) is not ndarray:
+        entry[1] = entry[1] + d
+        entry[2] = not create_graph
+    elif _getrefcount(entry[1]) <= 2 and entry[1].base is None and entry[1].flags.writeable:
+        LARGE_ADD.kernels[ndarray](entry[1], d, entry[1])
+    else:
+        entry[1] = LARGE_ADD.kernels[ndarray](entry[1], d)
 
 
 def _deliver_many(waiting: dict, heap: list, create_graph: bool, node: Node, g: Any, saved: tuple, wanted: Any) -> None:
@@ -172,13 +189,17 @@ def _deliver_many(waiting: dict, heap: list, create_graph: bool, node: Node, g: 
     if type(g) is list:
         g = tuple(g)
     rule, pick = op.whole
-    asked = tuple([p is not None and (wanted is None or p in wanted) for p in parents])
+    asked = tuple([p is not None for p in parents] if wanted is None else [p in wanted for p in parents])
     ds = rule(g, asked, *pick(saved))
     if type(ds) is not tuple or len(ds) != len(parents):
         raise GraphError(f"{op.name}: its rule must return a tuple of {len(parents)} gradients, got {shown(ds)}")
-    for parent, d, ask in zip(parents, ds, asked, strict=True):
-        if ask and d is not None:
-            _deliver(waiting, heap, create_graph, parent, conformed(op, d, parent), node.order)
+    birth = node.order
+    for i, d in enumerate(ds):
+        if d is not None and asked[i]:
+            parent = parents[i]
+            if type(d) is not ndarray or d.shape != parent.shape or d.dtype is not parent.dtype:  # else it conforms
+                d = conformed(op, d, parent)
+            _deliver(waiting, heap, create_graph, parent, d, birth)
 
 
 def _leading_to(targets: Collection[Node], nodes: list[Node]) -> set[Node]:

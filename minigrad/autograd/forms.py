@@ -15,18 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from ..backend.arrays import asarray, is_array
+from ..backend.arrays import Kernels, asarray, is_array
 from . import node as graph
 from .arguments import normal_axis, operand, settled, unexpected
 from .mode import paused, recording
 from .node import Cell, Link, Node, follow, make_child, make_link
-from .op import NOTHING, Op, named, on_arrays, parameters, picker, record
+from .op import NOTHING, Op, Recast, named, on_arrays, parameters, picker, record
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
 new = object.__new__
 NUMBERS = frozenset("biufc")
 """The kinds of dtypes that need no second look."""
+LARGE = 1 << 16
+"""Numbers from which a sum of two arrays is shared out among threads."""
 
 
 def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -> Any:
@@ -41,6 +43,8 @@ def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -
         parent = x.node
         try:
             y = kernels[type(a)](a)
+        except Recast as way:
+            return f(way.cast(a, parent))
         except Exception as error:
             y = op.again(error, type(a), (a,))
         if type(y) is not ndarray:
@@ -66,9 +70,18 @@ def unary(name: str, doc: str, rule: Callable, kernel: Callable | None = None) -
 
 
 def binary(
-    name: str, doc: str, rule_a: Callable | None, rule_b: Callable | None, kernel: Callable | None = None, elementwise: bool = True
+    name: str,
+    doc: str,
+    rule_a: Callable | None,
+    rule_b: Callable | None,
+    kernel: Callable | None = None,
+    elementwise: bool = True,
+    large: Kernels | None = None,
 ) -> Any:
-    """An op of two inputs that are broadcast against each other, elementwise or (``elementwise=False``) in their leading axes only."""
+    """An op of two inputs that are broadcast against each other, elementwise or (``elementwise=False``) in their leading axes only.
+
+    ``large`` are kernels for LARGE arrays, of an op whose small ones are best left to NumPy's own function.
+    """
     op = Op(name, ("y", "a", "b"), (rule_a, rule_b), kernel=kernel, doc=doc, inputs=2, elementwise=elementwise)
     kernels, (keep_y, keep_a, keep_b) = op.kernels.table, op.keep
     keeps = any(op.keep)
@@ -97,8 +110,14 @@ def binary(
                 return op.again(error, ndarray, (a, b))
         else:
             return on_arrays(op, operand(a), operand(b))
+        shape = m.shape if m is not None and n is not None and m.shape is n.shape else None  # so is it in chains of elementwise ops
         try:
-            y = kernels[kind](a, b)
+            if large is None or shape is not None or type(b) is not ndarray or b.size < LARGE:
+                y = kernels[kind](a, b)
+            else:
+                y = large[kind](a, b)
+        except Recast as way:
+            return f(way.cast(a, m), way.cast(b, n))
         except Exception as error:
             y = op.again(error, kind, (a, b))
         if type(y) is not ndarray:
@@ -113,7 +132,7 @@ def binary(
         node.second = n
         node.several = None
         node.saved = (y if keep_y else None, a if keep_a else None, b if keep_b else None) if keeps else NOTHING
-        node.shape = m.shape if m is not None and n is not None and m.shape is n.shape else y.shape
+        node.shape = y.shape if shape is None else shape
         node.dtype = y.dtype
         node.order = graph.birth()
         node.watch = None
@@ -149,6 +168,12 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
             if options is None:
                 raise unexpected(name, other)
             return options(f, x, axis, keepdims, other)
+        if type(x) is ndarray and x.dtype.kind in NUMBERS:  # as in rules
+            axis = axis if axis is None else normal_axis(name, axis, x.ndim)
+            try:
+                return kernels[ndarray](x, axis, keepdims)
+            except Exception as error:
+                return op.again(error, ndarray, (x,), (axis, keepdims))
         if not isinstance(x, Tensor):
             x = operand(x) if is_array(x) else asarray(x)
             return on_arrays(op, x, axis if axis is None else normal_axis(name, axis, x.ndim), keepdims)
@@ -158,6 +183,8 @@ def reduction(name: str, doc: str, rule: Callable, kernel: Callable | None = Non
             axis = normal_axis(name, axis, a.ndim)
         try:
             y = kernels[type(a)](a, axis, keepdims)
+        except Recast as way:
+            return f(way.cast(a, node), axis, keepdims)
         except Exception as error:
             y = op.again(error, type(a), (a,), (axis, keepdims))
         if type(y) is not ndarray:
@@ -250,7 +277,7 @@ def gather(inputs: tuple) -> tuple[list, list, bool, Any]:
     """The arrays of the inputs, their nodes, whether there was a Tensor among them, and the type of array."""
     arrays, parents, tensor, kind = [], [], False, ndarray
     for t in inputs:
-        if isinstance(t, Tensor):
+        if type(t) is Tensor or isinstance(t, Tensor):
             tensor = True
             a = t.data
             parents.append(t.node)
@@ -281,6 +308,8 @@ def apply(op: Op, inputs: tuple, *params: Any) -> Any:
     try:
         y = op.kernels.table[kind](*arrays, *params)
     except Exception as error:
+        if tensor and type(error) is Recast:
+            return apply(op, tuple(map(error.cast, arrays, parents)), *params)
         y = op.again(error, kind, tuple(arrays), params)
     if not tensor:
         return y

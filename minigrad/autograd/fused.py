@@ -12,10 +12,10 @@ from typing import Any
 from ..backend.arrays import Kernels
 from .arguments import settled
 from .backward import grad
-from .forms import gather
+from .forms import gather, general
 from .mode import paused, recording
 from .node import make_node
-from .op import THEN, Op, parameters, part
+from .op import THEN, Op, Recast, named, on_arrays, parameters, part
 from .tensor import Tensor, wrap
 
 
@@ -47,6 +47,7 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
     op = Fused(name, ("y", *names), (), kernel=lambda xp: partial(kernel, xp), doc=doc, inputs=inputs)
     op.slopes = Kernels(f"{name}_gradient", lambda xp: partial(slopes, xp))
     op.composed = composed
+    ways = op.slopes.table
     after = len(names) + 1  # y and the arguments; then what the kernel kept
 
     def rule(g: Any, wanted: tuple, saved: tuple) -> tuple:
@@ -54,7 +55,8 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
         first = g if type(g) is not tuple else next(v for v in g if v is not None)
         if isinstance(first, Tensor):
             return _again(op, g, wanted, args)
-        return op.slopes[type(first)](g, wanted, saved[after:], *args)
+        back = ways.get(type(first)) or op.slopes[type(first)]
+        return back(g, wanted, saved[after:], *args)
 
     op.rules, op.whole = None, (rule, lambda saved: (saved,))
 
@@ -64,6 +66,8 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
         try:
             made, kept = op.kernels.table[kind](*arrays, *params)
         except Exception as error:
+            if tensor and type(error) is Recast:
+                return f(*map(error.cast, arrays, parents), *params)
             made, kept = op.again(error, kind, tuple(arrays), params)
         if not tensor:
             return made
@@ -89,6 +93,19 @@ def fused(kernel: Callable, slopes: Callable, composed: Callable, *, inputs: int
     return f
 
 
+def slope(name: str, rule: Callable) -> Any:
+    """A gradient rule ``rule(g, ...)``, written with ops, that is one kernel where g is an array: of that there may be a form in C.
+
+    Where g is a Tensor it stays what it is, ops, so that higher orders need no formula of their own.
+    """
+    op = general(lambda xp, *args: rule(*args), name=name)
+
+    def f(g: Any, *args: Any) -> Any:
+        return rule(g, *args) if isinstance(g, Tensor) else on_arrays(op, g, *args)
+
+    return named(f, op)
+
+
 def _again(op: Fused, g: Any, wanted: tuple, args: tuple) -> tuple:
     """The gradients as Tensors that can be differentiated in turn: those of the composed form, taken where the op stood."""
     xs = [_alias(x) if w else x for x, w in zip(args[: op.inputs], wanted, strict=True)]
@@ -105,4 +122,4 @@ def _alias(x: Tensor) -> Tensor:
     return wrap(x.data, make_node(THEN, (x.node,), (None,), x.node.shape, x.node.dtype))
 
 
-__all__ = ["Fused", "fused"]
+__all__ = ["Fused", "fused", "slope"]

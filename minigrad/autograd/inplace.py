@@ -6,6 +6,8 @@ what the write itself needs of the old values is copied before, and whatever els
 to use it (see ``node.check_fresh``), as are other views that were taken before the write and used after it.
 """
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from ..backend.arrays import Array, holder
@@ -13,10 +15,11 @@ from ..errors import DTypeError, GraphError, ShapeError
 from .conform import cast
 from .forms import apply, general
 from .mode import recording
-from .node import Node, arrays_in, needed, stamp
+from .node import Node, arrays_in, needed, stamp, stamp_all
 from .op import record
 from .tensor import Tensor, raw
 
+_getrefcount = getattr(sys, "getrefcount", lambda _: 99)
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 """Kinds of dtypes in the order in which one can hold the other up to precision (V: bfloat16 and the float8s)."""
 
@@ -95,6 +98,18 @@ def check_cast(source: Any, target: Any, by: str) -> None:
         raise DTypeError(
             f"{by}: {source} values cannot be written into a {target} tensor; cast them with astype, or use the out-of-place form"
         )
+
+
+def stamp_buffers(buffers: Sequence[Any], by: str) -> None:
+    """Note that what a layer keeps, Tensors or arrays, was overwritten; where a Tensor alone holds its array, nobody can have seen that."""
+    owners, seen = [], False
+    for t in buffers:
+        if isinstance(t, Tensor) and _getrefcount(t.data) <= 2 and getattr(t.data, "base", None) is None:
+            owners.append(t.data)
+        else:
+            owners.append(holder(raw(t)))
+            seen = True
+    stamp_all(owners, by, seen)
 
 
 # -- the write --------------------------------------------------------------------------------------------------------

@@ -11,6 +11,15 @@ paused: list[None] = []
 """One entry for each thread that records nothing now; empty nearly always, so an op tests it for free."""
 
 
+settings: list[Callable[[], Any]] = []
+"""What else says how a thread computes: functions that give a context which sets it to what it is now. They are hashable and comparable."""
+
+
+def surroundings() -> tuple:
+    """Contexts in which to do again what this thread does now, as it is done now; see ``amp``."""
+    return tuple([now() for now in settings])
+
+
 def recording() -> bool:
     """Whether operations of this thread are recorded into the graph."""
     return getattr(_local, "on", True)

@@ -3,12 +3,16 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
+
+import numpy as np
 
 from ..backend.arrays import Array, holder
 from ..errors import GraphError
 
+ndarray = np.ndarray
 birth: Callable[[], int] = count().__next__
 """The clock of the graph: a node is younger than all it depends on, so birth order is a topological order."""
 
@@ -139,32 +143,33 @@ sources: dict[int, str] | None = None
 
 
 def stamp(a: Array, by: str) -> int:
-    """Note that the memory of ``a`` was overwritten now, by the op named ``by``."""
+    """Note that the memory of ``a`` was overwritten now, by the op named ``by``; returns when that was."""
+    return stamp_all((holder(a),), by)
+
+
+def stamp_all(owners: Sequence[Array], by: str, seen: bool = True) -> int:
+    """``stamp`` for arrays that own their memory and were overwritten together.
+
+    If they were not ``seen``, as nobody held them but their tensors, no graph can have saved them: the write is counted, and no node
+    need be checked for its sake.
+    """
     global last_write
-    owner = holder(a)
-    key = id(owner)
-    old = writes.get(key)
     order = birth()
     where = sources.get(order, "") if sources is not None else ""
-    if old is None:
-        writes[key] = Write(weakref.ref(owner, lambda _: writes.pop(key, None)), by, 1, order, where)
-    else:
-        old.by, old.count, old.order, old.where = by, old.count + 1, order, where
-    last_write = order
+    for owner in owners:
+        key = id(owner)
+        old = writes.get(key)
+        if old is None:
+            writes[key] = Write(weakref.ref(owner, partial(_forget, key)), by, 1, order, where)
+        else:
+            old.by, old.count, old.order, old.where = by, old.count + 1, order, where
+    if seen:
+        last_write = order
     return order
 
 
-def stamp_all(owners: Sequence[Array], by: str) -> None:
-    """``stamp`` for arrays that own their memory and were overwritten together."""
-    global last_write
-    last_write = order = birth()
-    where = sources.get(order, "") if sources is not None else ""
-    for owner in owners:
-        old = writes.get(id(owner))
-        if old is None:
-            stamp(owner, by)
-        else:
-            old.by, old.count, old.order, old.where = by, old.count + 1, order, where
+def _forget(key: int, _: Any) -> None:
+    writes.pop(key, None)
 
 
 def version(a: Array) -> int:
@@ -176,8 +181,13 @@ def version(a: Array) -> int:
 def check_unwritten(node: Node, saved: tuple, since: int) -> None:
     """Raise GraphError if an array that ``node`` saved at the time ``since``, and will need, was overwritten later."""
     for i, value in enumerate(saved):
-        if type(value) in PLAIN:
+        kind = type(value)
+        if kind in PLAIN or (kind is tuple and not _holds(value)):
             continue
+        if kind is ndarray:  # nearly always unwritten, and quickly told
+            known = writes.get(id(value if value.base is None else holder(value)))
+            if known is None or known.order <= since:
+                continue
         for a in arrays_in(value):
             known = writes.get(id(holder(a)))
             if known is not None and known.order > since and ((used := needed(node)) is None or i in used):
@@ -193,9 +203,10 @@ def check_fresh(node: Node, saved: tuple, youngest: int) -> None:
 
     ``youngest`` is the birth of the youngest node that used the output of ``node``.
     """
-    check_unwritten(node, saved, node.order)
+    born = node.order
+    check_unwritten(node, saved, born)
     for value in saved:
-        if type(value) is Cell and any(node.order < w < youngest for w in value.orders):
+        if type(value) is Cell and value.orders and any(born < w < youngest for w in value.orders):
             raise GraphError(
                 f"backward: a view ({node.name}{where(node.order)}) was used{where(youngest)} after the tensor it is a view of "
                 "had been changed in place; take the view again after the write"
@@ -225,6 +236,15 @@ def arrays_in(value: Any) -> Iterator[Array]:
                 yield from arrays_in(v)
     elif hasattr(value, "dtype") and hasattr(value, "shape"):
         yield value
+
+
+def _holds(values: tuple) -> bool:
+    """Whether something in a tuple, or in tuples in it, may be an array."""
+    for v in values:
+        kind = type(v)
+        if kind not in PLAIN and (kind is not tuple or _holds(v)):
+            return True
+    return False
 
 
 def where(order: int) -> str:

@@ -11,6 +11,16 @@ from .arguments import explained
 from .node import Cell, Node, make_node
 from .tensor import wrap
 
+known: dict[str, list["Op"]] = {}
+"""All ops by name: those that the forms define, and what is beneath them."""
+
+
+class Recast(Exception):
+    """Raised in place of a kernel's result: the op is to be applied anew, to inputs as ``cast(array, node)`` makes them; see ``amp``."""
+
+    def __init__(self, cast: Callable[[Any, Node | None], Any]):
+        self.cast = cast
+
 
 class Op:
     """A primitive: its kernels by array type, and for each differentiable input a rule and what it needs.
@@ -39,6 +49,7 @@ class Op:
         whole: bool = False,
     ):
         self.name, self.names, self.inputs, self.doc = name, names, inputs, doc
+        known.setdefault(name, []).append(self)
         self.kernels = Kernels(name, kernel)
         self.elementwise = elementwise
         if "y" in names[1:]:
@@ -60,6 +71,8 @@ class Op:
 
     def again(self, error: Exception, kind: type, operands: tuple, params: tuple = ()) -> Any:
         """After a kernel failed: run the one for this array type, if it was not in the table yet; else raise its error, explained."""
+        if type(error) is Recast:  # of arrays, which are taken as they are
+            return self.kernels[kind](*operands, *params)
         if kind not in self.kernels.table:
             try:
                 return self.kernels[kind](*operands, *params)

@@ -62,23 +62,43 @@ class Kernels:
         True
     """
 
-    __slots__ = ("family", "make", "name", "table")
+    __slots__ = ("family", "make", "name", "own", "table", "way")
 
     def __init__(self, name: str, make: Callable[[Any], Callable] | None = None):
         self.name, self.make, self.family = name, make, ""
         self.table: dict[type, Callable] = {}
+        self.own = self.table  # another dict while ``divert`` is at work
+        self.way: Callable[[type], Callable] | None = None
 
     def __getitem__(self, kind: type) -> Callable:
-        kernel = self.table.get(kind)
+        kernel = self.own.get(kind)
         if kernel is None:
             xp = namespace(kind)
-            kernel = self.make(xp) if self.make else getattr(xp, self.name)
+            through = getattr(xp, "through", None)  # where calls are recorded, kernels are those of another type of array
+            kernel = through(self) if through else self.make(xp) if self.make else getattr(xp, self.name)
             if self.family and kind is np.ndarray:
                 from .compiled import replaced
 
                 kernel = replaced(self.family, self.name, kernel)
-            self.table[kind] = kernel
+            self.own[kind] = kernel
+            if self.way is not None:
+                self.table[kind] = self.way(kind)
         return kernel
+
+    def divert(self, way: Callable[[type], Callable] | None) -> None:
+        """Until ``divert(None)``, ``table`` holds ``way(kind)`` in place of each kernel; ``self[kind]`` is the kernel all the while."""
+        if way is None:
+            for kind in tuple(self.table):
+                if kind in self.own:
+                    self.table[kind] = self.own[kind]
+                else:
+                    del self.table[kind]
+            self.own = self.table
+        else:
+            self.own = dict(self.own)
+            for kind in tuple(_namespaces):
+                self.table[kind] = way(kind)
+        self.way = way
 
 
 def is_array(x: Any) -> bool:

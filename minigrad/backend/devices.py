@@ -1,13 +1,14 @@
 """Devices by name: where an array lives and how it gets elsewhere."""
 
 import importlib.util
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import DeviceError
-from .arrays import Array
+from .arrays import Array, namespace
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,121 @@ def device(name: Any) -> Device:
 
 
 def is_available(name: Any) -> bool:
-    """Whether arrays can be put on this device here and now.
+    """Whether arrays can be put on this device here and now; ``show_config`` says why not.
 
     Example:
         >>> import minigrad as mg
         >>> mg.is_available("cpu")
         True
     """
-    if device(name).type != "cuda":
-        return True
-    if importlib.util.find_spec("cupy") is None:
-        return False
+    place = device(name)
+    return place.type != "cuda" or not obstacle(place.index)
+
+
+def obstacle(index: int = 0) -> str:
+    """Why ``cuda:<index>`` cannot be used here, and what to do about it; nothing if it can.
+
+    Example:
+        >>> from minigrad.backend.devices import obstacle
+        >>> bool(obstacle(1000))
+        True
+    """
+    if "cupy" not in sys.modules and importlib.util.find_spec("cupy") is None:
+        return "it needs CuPy; pip install 'minigrad[cuda12]' or 'minigrad[cuda13]'"
+    try:
+        import cupy
+    except (ImportError, OSError) as error:
+        return f"CuPy is installed, but cannot be imported ({_line(error)}); install the one for your CUDA anew, and only that one"
+    runtime = cupy.cuda.runtime
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        return _no_driver(runtime, error)
+    if count == 0:
+        return UNSEEN
+    if index >= count:
+        last = "there is cuda:0 alone" if count == 1 else f"there are cuda:0 to cuda:{count - 1}"
+        return f"{last}; choose one of them, or let more be seen with CUDA_VISIBLE_DEVICES"
+    return ""
+
+
+UNSEEN = "the driver sees no GPU; look at nvidia-smi and at the environment variable CUDA_VISIBLE_DEVICES"
+
+
+def _no_driver(runtime: Any, error: Exception) -> str:
+    """What is wrong where CUDA cannot even count its devices."""
+    if "NoDevice" in str(error):
+        return UNSEEN
+    wants, knows = runtime.runtimeGetVersion(), runtime.driverGetVersion()
+    if knows == 0:
+        return "there is no NVIDIA driver; install it and look whether nvidia-smi finds the GPU (in a container, start it with --gpus all)"
+    if knows // 1000 < wants // 1000:
+        fits = f"install the CuPy for CUDA {knows // 1000}" + (", 'minigrad[cuda12]'" if knows // 1000 == 12 else "")
+        return f"the driver is for CUDA {_version(knows)}, and this CuPy is built for {_version(wants)}; update the driver, or {fits}"
+    return f"CUDA does not start ({_line(error)}); the driver is for CUDA {_version(knows)}, CuPy for {_version(wants)}; look at nvidia-smi"
+
+
+def _version(number: int) -> str:
+    """12090 as 12.9."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error's text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _cupy(who: str, index: int) -> Any:
+    """CuPy, where ``cuda:<index>`` can be used.
+
+    Raises:
+        ImportError: CuPy is not installed, or cannot be imported.
+        DeviceError: there is no such device.
+    """
+    if why := obstacle(index):
+        raise (DeviceError if "cupy" in sys.modules else ImportError)(f"{who}: cuda:{index} is not available: {why}")
     import cupy
 
-    try:
-        return cupy.cuda.runtime.getDeviceCount() > device(name).index
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return False
+    return cupy
+
+
+def devices() -> list[str]:
+    """What can be computed on, a line each, and why there is no GPU where there is none.
+
+    Example:
+        >>> from minigrad.backend.devices import devices
+        >>> devices()[0]
+        'cpu'
+    """
+    if why := obstacle():
+        return ["cpu", f"no cuda: {why}"]
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    versions = (
+        f"driver for CUDA {_version(runtime.driverGetVersion())}, CuPy {cupy.__version__} for {_version(runtime.runtimeGetVersion())}"
+    )
+    found = [(i, runtime.getDeviceProperties(i)) for i in range(runtime.getDeviceCount())]
+    return ["cpu", *[f"cuda:{i} {p['name'].decode()}, {p['totalGlobalMem'] / 2**30:.1f} GiB; {versions}" for i, p in found]]
+
+
+def occupied(a: Array) -> str:
+    """How full the memory of the device is on which the array lives; nothing is known of the CPU's.
+
+    Example:
+        >>> import numpy as np
+        >>> from minigrad.backend.devices import occupied
+        >>> occupied(np.zeros(2))
+        ''
+    """
+    xp, place = namespace(type(a)), device_of(a)
+    if place.type != "cuda":
+        return ""
+    with xp.cuda.Device(place.index):
+        pool, (free, total) = xp.get_default_memory_pool(), xp.cuda.runtime.memGetInfo()
+        used, held = pool.used_bytes(), pool.total_bytes()
+    size = [f"{n / 2**20:,.0f} MiB" for n in (used, held, free, total)]
+    return f"on {place} arrays take {size[0]} of the {size[1]} that CuPy holds, and {size[2]} of {size[3]} are free"
 
 
 def device_of(a: Array) -> Device:
@@ -117,9 +216,7 @@ def from_dlpack(x: Any) -> Array:
     """
     if x.__dlpack_device__()[0] == 1:  # the CPU's number in DLPack
         return np.from_dlpack(x)
-    import cupy
-
-    return cupy.from_dlpack(x)
+    return _cupy("from_dlpack", x.__dlpack_device__()[1]).from_dlpack(x)
 
 
 def to_device(a: Array, where: Any) -> Array:
@@ -127,6 +224,7 @@ def to_device(a: Array, where: Any) -> Array:
 
     Raises:
         ImportError: the device needs CuPy, which is not installed.
+        DeviceError: there is no driver, no such GPU, or the driver is too old for this CuPy; the error says which.
 
     Example:
         >>> import minigrad as mg
@@ -142,9 +240,6 @@ def to_device(a: Array, where: Any) -> Array:
         return a.get()
     if target.type != "cuda":
         return _others[target.type](a)
-    if importlib.util.find_spec("cupy") is None:
-        raise ImportError(f"to_device: {target} needs CuPy; pip install 'minigrad[cuda12]' or 'minigrad[cuda13]'")
-    import cupy
-
+    cupy = _cupy("to_device", target.index)
     with cupy.cuda.Device(target.index):
         return cupy.asarray(a)

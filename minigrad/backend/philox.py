@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from .random import generator
+from .recording.tape import running
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _INCREMENTS = 0x9E3779B9, 0xBB67AE85
@@ -17,6 +18,11 @@ BLOCK = 1 << 14
 
 def new_key() -> int:
     """64 bits from the generator of this thread: the key of a draw."""
+    tape = running()
+    return _draw() if tape is None else tape.draw("new_key", _draw)
+
+
+def _draw() -> int:
     return generator().rng.bit_generator.random_raw()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
+from .recording.tape import running
 
 
 class Generator:
@@ -43,7 +44,8 @@ class Generator:
         """NumPy's generator, made at the first draw, as its module takes a while to import."""
         if self._rng is None:
             self._rng = np.random.Generator(np.random.Philox(self.seed))
-        return self._rng
+        tape = running()
+        return self._rng if tape is None else tape.drawing(self._rng)
 
     @property
     def state(self) -> Any:

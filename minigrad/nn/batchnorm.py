@@ -9,6 +9,7 @@ from ..errors import ShapeError
 from ..ops import normalization as ops
 from ..ops.fused import check_probability
 from ..ops.losses import given
+from ..ops.normalization.batch import counting_norm
 from ..ops.normalization.moments import positive
 from ..ops.shape import reshape
 from .module import Module
@@ -63,7 +64,7 @@ class _Running(Scaled):
         Raises:
             ShapeError: they are not those of the layer, or the channels are others.
         """
-        shape = tuple(x.shape)
+        shape = x.shape
         place = _channels(self.axes).get(len(shape))
         if place is not None and shape[place] == self.num_features:
             return len(shape)
@@ -105,15 +106,11 @@ class BatchNorm(_Running):
         self._check(x)
         mean, var = self._statistics()
         own = self.training or mean is None
-        tracked = self.num_batches_tracked.data if self.training and mean is not None and self.num_batches_tracked is not None else None
+        tracked = self.num_batches_tracked if self.training and mean is not None else None
         momentum: Any = 0.0 if self.momentum is None else self.momentum
         if self.momentum is None and tracked is not None and mean is not None:  # a mean of all batches, each 1 / so many
-            momentum = (1 / (tracked.reshape(1) + 1)).astype(mean.dtype)
-        y = ops.batch_norm(x, mean, var, self.weight, self.bias, own, momentum, self.eps)
-        if tracked is not None:
-            tracked += 1
-            stamp(tracked, type(self).__name__)
-        return y
+            momentum = (1 / (tracked.data.reshape(1) + 1)).astype(mean.dtype)
+        return counting_norm(x, mean, var, tracked, self.weight, self.bias, own, momentum, self.eps)
 
 
 class BatchNorm1d(BatchNorm):

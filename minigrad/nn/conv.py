@@ -1,6 +1,6 @@
 """Convolutions and transposed convolutions of signals, images and volumes."""
 
-from typing import Any, cast
+from typing import Any
 
 from ..errors import DTypeError
 from ..ops import conv
@@ -10,6 +10,8 @@ from .functional import pad
 from .module import Module
 from .parameter import Parameter, blank, size
 
+_FORWARD = {1: conv.conv1d, 2: conv.conv2d, 3: conv.conv3d}
+_BACK = {1: conv.conv_transpose1d, 2: conv.conv_transpose2d, 3: conv.conv_transpose3d}
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -99,10 +101,10 @@ class Convolution(_Conv):
         self.padding_mode = padding_mode
 
     def forward(self, x: Any) -> Any:
-        f, padding = getattr(conv, f"conv{self.n}d"), cast(Any, self.padding)
+        padding: Any = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
             x, padding = pad(x, self._both_sides(), self.padding_mode), 0
-        return f(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return _FORWARD[self.n](x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _both_sides(self) -> list[int]:
         """The padding as ``pad`` takes it: the last axis first, both of its sides."""
@@ -142,10 +144,10 @@ class TransposedConvolution(_Conv):
 
     def forward(self, x: Any, output_size: Any = None) -> Any:
         """The result; ``output_size`` chooses the spatial size among those that a stride leaves open."""
-        f, extra = getattr(conv, f"conv_transpose{self.n}d"), self.output_padding
+        extra = self.output_padding
         if output_size is not None:
             extra = self._extra(x.shape[-self.n :], tuple(output_size)[-self.n :])
-        return f(x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+        return _BACK[self.n](x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
 
     def _extra(self, spatial: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
         out = []

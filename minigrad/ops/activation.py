@@ -3,18 +3,21 @@
 Here are the smooth ones and those that join channels; those with a kink are in ``rectifiers``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ..autograd.arguments import normal_axis, number, operand, unexpected
 from ..autograd.forms import apply, binary, general, unary
+from ..autograd.fused import fused, slope
 from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
 from .arithmetic import abs, multiply
-from .exponential import exp, expit, expm1, sigmoid  # noqa: F401 (expit is offered from here too)
+from .exponential import decay, exp, expit, expm1, sigmoid, sigmoid_gradient  # noqa: F401 (expit is offered from here too)
 from .gaussian import gelu, gelu_gradient, gelu_tanh_gradient  # noqa: F401 (the gradients are offered from here too)
 from .joining import concat
 from .logic import where
+from .masks import gated
 from .powers import square
 from .rectifiers import relu
 from .reduce import max as largest
@@ -25,11 +28,16 @@ from .trigonometric import tanh
 # -- soft steps -------------------------------------------------------------------------------------------------------
 def _softplus(xp: Any, x: Any, beta: float, threshold: float) -> Any:
     z = x if beta == 1 else x * beta
-    y = xp.log1p(xp.exp(xp.copysign(z, -1.0))) + xp.maximum(z, 0)
+    y = xp.log1p(decay(xp, z)) + xp.maximum(z, 0)
     return xp.where(z > threshold, x, y if beta == 1 else y / beta)
 
 
-_softplus_op = general(_softplus, lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)), name="softplus")
+def _softplus_rule(g: Any, x: Any, beta: float, threshold: float) -> Any:
+    return where(x * beta > threshold, g, g * sigmoid(x * beta))
+
+
+_softplus_gradient = slope("softplus_gradient", _softplus_rule)
+_softplus_op = general(_softplus, lambda g, x, beta, threshold: _softplus_gradient(g, x, beta, threshold), name="softplus")
 
 
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
@@ -52,6 +60,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return apply(_softplus_op, (x,), beta, threshold)
 
 
+logsigmoid_gradient = slope("logsigmoid_gradient", lambda g, y: -(g * expm1(y)))
 logsigmoid = unary(
     "logsigmoid",
     """log(sigmoid(x)).
@@ -64,8 +73,8 @@ logsigmoid = unary(
         >>> mg.nn.functional.logsigmoid(mg.tensor(-1000.0)).item()
         -1000.0
     """,
-    lambda g, y: -(g * expm1(y)),
-    lambda xp: lambda x: xp.minimum(x, 0) - xp.log1p(xp.exp(xp.copysign(x, -1.0))),
+    lambda g, y: logsigmoid_gradient(g, y),
+    lambda xp: lambda x: xp.minimum(x, 0) - xp.log1p(decay(xp, x)),
 )
 softsign = unary(
     "softsign",
@@ -141,6 +150,7 @@ def _mish_rule(g: Any, x: Any) -> Any:
     return g * (t + x * (1 - t * t) * sigmoid(x))
 
 
+mish_gradient = slope("mish_gradient", _mish_rule)
 mish = unary(
     "mish",
     """x * tanh(softplus(x)).
@@ -153,19 +163,44 @@ mish = unary(
         >>> mg.nn.functional.mish(mg.tensor([0.0, 1000.0])).tolist()
         [0.0, 1000.0]
     """,
-    _mish_rule,
+    lambda g, x: mish_gradient(g, x),
     lambda xp: lambda x: x * xp.tanh(_softplus(xp, x, 1, 20.0)),
 )
+compiled("activations", _softplus_op, _softplus_gradient, logsigmoid, logsigmoid_gradient, mish, mish_gradient)
 
 
 # -- several channels at once -----------------------------------------------------------------------------------------
-def _halves(name: str, x: Any, axis: int) -> tuple[Any, Any]:
-    x = x if isinstance(x, Tensor) else operand(x)
-    (axis,) = normal_axis(name, axis, x.ndim)
-    if x.shape[axis] % 2:
-        raise ShapeError(f"{name}: axis {axis} must have an even length to be halved, got {x.shape[axis]} in x {tuple(x.shape)}")
+def _halves(x: Any, axis: int) -> tuple[Any, Any]:
     h, lead = x.shape[axis] // 2, (slice(None),) * axis
     return x[(*lead, slice(None, h))], x[(*lead, slice(h, None))]
+
+
+def _gate(name: str, value: Callable, slopes: Callable) -> Callable:
+    """An op ``f(x, axis)``, which is ``value(a, b)`` of the halves of x; ``slopes(g, a, b)`` are their gradients."""
+
+    def kernel(xp: Any, x: Any, axis: int) -> Any:
+        return value(*_halves(x, axis)), ()
+
+    def both(xp: Any, g: Any, wanted: Any, kept: Any, x: Any, axis: int) -> Any:
+        return (xp.concatenate(slopes(g, *_halves(x, axis)), axis=axis),)
+
+    op = fused(kernel, both, lambda x, axis: value(*_halves(x, axis)), inputs=1, name=name)
+    compiled("activations", op)
+
+    def f(x: Any, axis: int) -> Any:
+        x = x if isinstance(x, Tensor) else operand(x)
+        (axis,) = normal_axis(name, axis, x.ndim)
+        if x.shape[axis] % 2:
+            raise ShapeError(f"{name}: axis {axis} must have an even length to be halved, got {x.shape[axis]} in x {tuple(x.shape)}")
+        return op(x, axis)
+
+    return f
+
+
+_glu = _gate("glu", lambda a, b: multiply(a, sigmoid(b)), lambda g, a, b: (g * sigmoid(b), sigmoid_gradient(g * a, sigmoid(b))))
+_swiglu = _gate("swiglu", lambda a, b: multiply(silu(a), b), lambda g, a, b: (silu_gradient(g * b, a), g * silu(a)))
+_geglu = _gate("geglu", lambda a, b: multiply(gelu(a), b), lambda g, a, b: (gelu_gradient(g * b, a), g * gelu(a)))
+_reglu = _gate("reglu", lambda a, b: multiply(relu(a), b), lambda g, a, b: (gated(g * b, a), g * relu(a)))
 
 
 def glu(x: Any, axis: int = -1, **other: Any) -> Any:
@@ -182,8 +217,7 @@ def glu(x: Any, axis: int = -1, **other: Any) -> Any:
     """
     if other:
         raise unexpected("glu", other)
-    a, b = _halves("glu", x, axis)
-    return multiply(a, sigmoid(b))
+    return _glu(x, axis)
 
 
 def swiglu(x: Any, axis: int = -1) -> Any:
@@ -198,8 +232,7 @@ def swiglu(x: Any, axis: int = -1) -> Any:
         >>> mg.nn.functional.swiglu(mg.tensor([100.0, 2.0])).tolist()
         [200.0]
     """
-    a, b = _halves("swiglu", x, axis)
-    return multiply(silu(a), b)
+    return _swiglu(x, axis)
 
 
 def geglu(x: Any, axis: int = -1) -> Any:
@@ -210,8 +243,7 @@ def geglu(x: Any, axis: int = -1) -> Any:
         >>> mg.nn.functional.geglu(mg.tensor([100.0, 2.0])).tolist()
         [200.0]
     """
-    a, b = _halves("geglu", x, axis)
-    return multiply(gelu(a), b)
+    return _geglu(x, axis)
 
 
 def reglu(x: Any, axis: int = -1) -> Any:
@@ -222,8 +254,7 @@ def reglu(x: Any, axis: int = -1) -> Any:
         >>> mg.nn.functional.reglu(mg.tensor([3.0, 2.0])).tolist()
         [6.0]
     """
-    a, b = _halves("reglu", x, axis)
-    return multiply(relu(a), b)
+    return _reglu(x, axis)
 
 
 def maxout(x: Any, k: int, axis: int = 1) -> Any:

@@ -1,7 +1,7 @@
 """Attention: each query takes a mean of the values, weighted by how well it matches their keys. The scores are never held all at once."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from math import inf, prod, sqrt
 from typing import Any
 
@@ -224,31 +224,43 @@ compiled("attention", ATTENTION)
 
 
 # -- public -----------------------------------------------------------------------------------------------------------
-def _checked(q: Any, k: Any, v: Any, mask: Any) -> None:
-    """Raise unless the inputs fit each other."""
+def _checked(q: Any, k: Any, v: Any, mask: Any) -> tuple[int, ...]:
+    """The leading axes of the result.
+
+    Raises:
+        ShapeError, DTypeError: the inputs do not fit each other.
+    """
+    laid = [None if x is None else (tuple(x.shape), x.dtype) for x in (q, k, v, mask)]
+    return _lead(*laid)
+
+
+@lru_cache(1024)
+def _lead(q: tuple, k: tuple, v: tuple, mask: tuple | None) -> tuple[int, ...]:
+    """The same, of the shapes and dtypes of the inputs."""
     who = "scaled_dot_product_attention"
-    shapes = f"query {tuple(q.shape)}, key {tuple(k.shape)}, value {tuple(v.shape)}"
-    for name, x in (("query", q), ("key", k), ("value", v)):
-        if not is_inexact(x.dtype) or x.dtype.kind == "c":
-            raise DTypeError(f"{who}: {name} must be real and floating, got {x.dtype}")
-        if len(x.shape) < 2:
-            raise ShapeError(f"{who}: {name} must be (..., length, features), got shape {tuple(x.shape)}")
-    if q.shape[-1] != k.shape[-1]:
-        raise ShapeError(f"{who}: query has {q.shape[-1]} features and key {k.shape[-1]} ({shapes})")
-    if k.shape[-2] != v.shape[-2]:
-        raise ShapeError(f"{who}: there are {k.shape[-2]} keys and {v.shape[-2]} values ({shapes})")
+    shapes = f"query {q[0]}, key {k[0]}, value {v[0]}"
+    for name, (shape, dtype) in (("query", q), ("key", k), ("value", v)):
+        if not is_inexact(dtype) or dtype.kind == "c":
+            raise DTypeError(f"{who}: {name} must be real and floating, got {dtype}")
+        if len(shape) < 2:
+            raise ShapeError(f"{who}: {name} must be (..., length, features), got shape {shape}")
+    (*q_lead, rows, features), (*k_lead, keys, k_features), (*v_lead, values, _) = q[0], k[0], v[0]
+    if features != k_features:
+        raise ShapeError(f"{who}: query has {features} features and key {k_features} ({shapes})")
+    if keys != values:
+        raise ShapeError(f"{who}: there are {keys} keys and {values} values ({shapes})")
     try:
-        lead = broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        lead = broadcast_shapes(tuple(q_lead), tuple(k_lead), tuple(v_lead))
     except ShapeError:
         raise ShapeError(f"{who}: leading axes do not broadcast ({shapes}); enable_gqa=True shares heads of key and value") from None
-    if mask is None:
-        return
-    if mask.dtype.kind != "b" and (not is_inexact(mask.dtype) or mask.dtype.kind == "c"):
-        raise DTypeError(f"{who}: attn_mask must be boolean (True: may look) or floating (added to the scores), got {mask.dtype}")
-    full = (*lead, q.shape[-2], k.shape[-2])
-    n = len(mask.shape)
-    if n > len(full) or any(m not in (1, s) for m, s in zip(mask.shape[::-1], full[::-1], strict=False)):
-        raise ShapeError(f"{who}: attn_mask {tuple(mask.shape)} does not broadcast to the scores {full} ({shapes})")
+    if mask is not None:
+        shape, dtype = mask
+        if dtype.kind != "b" and (not is_inexact(dtype) or dtype.kind == "c"):
+            raise DTypeError(f"{who}: attn_mask must be boolean (True: may look) or floating (added to the scores), got {dtype}")
+        full = (*lead, rows, keys)
+        if len(shape) > len(full) or any(m not in (1, s) for m, s in zip(shape[::-1], full[::-1], strict=False)):
+            raise ShapeError(f"{who}: attn_mask {shape} does not broadcast to the scores {full} ({shapes})")
+    return lead
 
 
 def _grouped(q: Any, k: Any, v: Any, mask: Any) -> tuple:
@@ -319,8 +331,7 @@ def scaled_dot_product_attention(
         raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal=True, not both; put the causal part into the mask")
     if enable_gqa:
         q, k, v, mask = _grouped(q, k, v, mask)
-    _checked(q, k, v, mask)
-    lead = broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    lead = _checked(q, k, v, mask)
     keep = keep_mask(q, dropout_p, (*lead, q.shape[-2], k.shape[-2])) if dropout_p else None
     gain = 1 / (1 - dropout_p) if 0 < dropout_p < 1 else 1.0
     scale = (1 / sqrt(q.shape[-1]) if q.shape[-1] else 1.0) if scale is None else scale

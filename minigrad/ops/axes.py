@@ -65,7 +65,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
         >>> mg.swapaxes(mg.zeros((2, 3, 4)), 0, 2).shape
         (4, 3, 2)
     """
-    return _swap(x, normal_axis("swapaxes", (axis1,), len(shape_of(x))) + normal_axis("swapaxes", (axis2,), len(shape_of(x))))
+    ndim = len(shape_of(x))
+    return _swap(x, (one_axis("swapaxes", axis1, ndim), one_axis("swapaxes", axis2, ndim)))
 
 
 def matrix_transpose(x: Any) -> Any:

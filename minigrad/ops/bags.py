@@ -3,6 +3,7 @@
 from math import inf
 from typing import Any
 
+from ..autograd.arguments import together
 from ..autograd.conform import cast
 from ..autograd.forms import apply
 from ..autograd.tensor import raw
@@ -112,6 +113,7 @@ def embedding_bag(
     check_mode(who, mode, scale_grad_by_freq)
     weight = given(weight)
     ids, padding = checked_ids(who, input, weight, padding_idx)
+    together(who, weight, ids, offsets)
     bag, bags = _bags(ids, offsets, include_last_offset)
     factor = None if per_sample_weights is None else given(per_sample_weights)
     if factor is not None:

@@ -10,14 +10,14 @@ and ``weight_gradient`` (w.r.t. w). Each is the derivative of the other two, so 
 of gradient is again one of them.
 """
 
+from functools import lru_cache
 from typing import Any
 
-from ..autograd.arguments import operand
 from ..autograd.forms import apply, general
 from ..autograd.op import compiled
-from ..autograd.tensor import Tensor
 from ..errors import DTypeError, ShapeError
 from .correlation import correlation, input_slope, weight_slope
+from .losses import given
 from .reduce import sum as total
 from .windows import Ints, Pairs, batched, counts, lengths, unbatched
 
@@ -61,63 +61,88 @@ def weight_gradient(x: Any, g: Any, kernel: Ints, stride: Ints, padding: Pairs, 
 
 
 # -- the public functions ---------------------------------------------------------------------------------------------
-def _operands(name: str, n: int, x: Any, weight: Any, bias: Any, groups: Any, transposed: bool) -> tuple[Any, Any, Any, bool, int]:
-    """The operands of a convolution with a batch axis, checked against one another."""
+def _operands(name: str, n: int, x: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any, bool]:
+    """The operands of a convolution, x with a batch axis, and whether it came with one."""
     x, with_batch = batched(name, x, n)
-    weight, bias = [a if a is None or isinstance(a, Tensor) else operand(a) for a in (weight, bias)]
-    (groups,) = lengths(name, "groups", groups, 1, 1)
-    shape = tuple(getattr(weight, "shape", ()))
-    if len(shape) != n + 2:
+    return x, given(weight), bias if bias is None else given(bias), with_batch
+
+
+def _check(name: str, x: Ints, weight: Ints, bias: Ints | None, groups: int, n: int, transposed: bool) -> None:
+    """Raise ShapeError where operands of these shapes do not fit one another."""
+    if len(weight) != n + 2:
         layout = "(inputs, outputs / groups, *kernel)" if transposed else "(outputs, inputs / groups, *kernel)"
-        raise ShapeError(f"{name}: weight has shape {shape}, expected {n + 2} dimensions {layout}")
-    if 0 in shape[2:]:
-        raise ShapeError(f"{name}: weight has shape {shape}, expected a kernel of at least 1 along each axis")
-    channels, first, outputs = x.shape[1], shape[0], shape[1] * groups if transposed else shape[0]
-    shapes = f"(x {tuple(x.shape)}, weight {shape}, groups {groups})"
+        raise ShapeError(f"{name}: weight has shape {weight}, expected {n + 2} dimensions {layout}")
+    if 0 in weight[2:]:
+        raise ShapeError(f"{name}: weight has shape {weight}, expected a kernel of at least 1 along each axis")
+    channels, first, outputs = x[1], weight[0], weight[1] * groups if transposed else weight[0]
+    shapes = f"(x {x}, weight {weight}, groups {groups})"
     if channels % groups or first % groups:
         raise ShapeError(f"{name}: groups={groups} must divide {channels} channels of x and the {first} of weight's first axis {shapes}")
-    wanted = first if transposed else shape[1] * groups
+    wanted = first if transposed else weight[1] * groups
     if channels != wanted:
         raise ShapeError(f"{name}: x has {channels} channels, weight expects {wanted} {shapes}")
-    if bias is not None and tuple(getattr(bias, "shape", ())) != (outputs,):
-        raise ShapeError(
-            f"{name}: bias has shape {tuple(getattr(bias, 'shape', ()))}, expected ({outputs},), one per output channel {shapes}"
-        )
-    return x, weight, bias, with_batch, groups
+    if bias is not None and bias != (outputs,):
+        raise ShapeError(f"{name}: bias has shape {bias}, expected ({outputs},), one per output channel {shapes}")
 
 
-def _conv(name: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    x, weight, bias, with_batch, groups = _operands(name, n, x, weight, bias, groups, False)
-    stride, dilation = lengths(name, "stride", stride, n, 1), lengths(name, "dilation", dilation, n, 1)
-    kernel = tuple(weight.shape[2:])
+# What follows from shapes and settings alone is found once, and looked up after that: a net asks for the same again and again.
+@lru_cache(1024)
+def _pairs(
+    name: str, x: Ints, weight: Ints, bias: Ints | None, stride: Ints, padding: Ints | str, dilation: Ints, groups: int, n: int
+) -> Pairs:
+    """The padding on both sides of each axis of a convolution whose operands have these shapes, all of it checked."""
+    _check(name, x, weight, bias, groups, n, False)
+    kernel = weight[2:]
     if padding == "same":
         if max(stride) > 1:
             raise ShapeError(f"{name}: padding='same' needs stride 1, got {stride}; give the padding in numbers")
         reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         pairs = tuple([(r // 2, r - r // 2) for r in reach])
-    elif isinstance(padding, str) and padding != "valid":
-        raise DTypeError(f"{name}: padding must be integers, 'same' or 'valid', got {padding!r}")
     else:
-        pairs = tuple([(p, p) for p in lengths(name, "padding", 0 if padding == "valid" else padding, n, 0)])
-    counts(name, tuple(x.shape[2:]), kernel, stride, pairs, dilation)
+        pairs = ((0, 0),) * n if isinstance(padding, str) else tuple([(p, p) for p in padding])
+    counts(name, x[2:], kernel, stride, pairs, dilation)
+    return pairs
+
+
+@lru_cache(1024)
+def _spatial(
+    name: str, x: Ints, weight: Ints, bias: Ints | None, stride: Ints, pads: Ints, extra: Ints, dilation: Ints, groups: int, n: int
+) -> tuple[Ints, Pairs]:
+    """The size of the images that a transposed convolution makes, and its padding on both sides of each axis, all of it checked."""
+    _check(name, x, weight, bias, groups, n, True)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise ShapeError(f"{name}: output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
+    pairs = tuple([(p, p - e) for p, e in zip(pads, extra, strict=True)])
+    sizes = zip(x[2:], weight[2:], stride, pairs, dilation, strict=True)
+    spatial = tuple([(m - 1) * s - lo - hi + d * (k - 1) + 1 for m, k, s, (lo, hi), d in sizes])
+    if min(spatial) < 1 or 0 in x[2:]:
+        empty = tuple([max(s, 0) for s in spatial])
+        shapes = f"x {x}, weight {weight}, padding {pads}"
+        raise ShapeError(f"{name}: output would be {empty} for {shapes}; use less padding or a larger input")
+    return spatial, pairs
+
+
+def _conv(name: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    x, weight, bias, with_batch = _operands(name, n, x, weight, bias)
+    (groups,) = lengths(name, "groups", groups, 1, 1)
+    stride, dilation = lengths(name, "stride", stride, n, 1), lengths(name, "dilation", dilation, n, 1)
+    if not isinstance(padding, str):
+        padding = lengths(name, "padding", padding, n, 0)
+    elif padding not in ("same", "valid"):
+        raise DTypeError(f"{name}: padding must be integers, 'same' or 'valid', got {padding!r}")
+    pairs = _pairs(name, x.shape, weight.shape, None if bias is None else bias.shape, stride, padding, dilation, groups, n)
     return unbatched(convolution(x, weight, bias, stride, pairs, dilation, groups), with_batch)
 
 
 def _conv_transpose(
     name: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any
 ) -> Any:
-    x, weight, bias, with_batch, groups = _operands(name, n, x, weight, bias, groups, True)
+    x, weight, bias, with_batch = _operands(name, n, x, weight, bias)
+    (groups,) = lengths(name, "groups", groups, 1, 1)
     stride, dilation = lengths(name, "stride", stride, n, 1), lengths(name, "dilation", dilation, n, 1)
     pads, extra = lengths(name, "padding", padding, n, 0), lengths(name, "output_padding", output_padding, n, 0)
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ShapeError(f"{name}: output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
-    pairs = tuple([(p, p - e) for p, e in zip(pads, extra, strict=True)])
-    sizes = zip(x.shape[2:], weight.shape[2:], stride, pairs, dilation, strict=True)
-    spatial = tuple([(m - 1) * s - lo - hi + d * (k - 1) + 1 for m, k, s, (lo, hi), d in sizes])
-    if min(spatial) < 1 or 0 in x.shape[2:]:
-        empty = tuple([max(s, 0) for s in spatial])
-        shapes = f"x {tuple(x.shape)}, weight {tuple(weight.shape)}, padding {pads}"
-        raise ShapeError(f"{name}: output would be {empty} for {shapes}; use less padding or a larger input")
+    shapes = x.shape, weight.shape, None if bias is None else bias.shape
+    spatial, pairs = _spatial(name, *shapes, stride, pads, extra, dilation, groups, n)
     return unbatched(input_gradient(x, weight, bias, spatial, stride, pairs, dilation, groups), with_batch)
 
 

@@ -8,6 +8,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..backend import working_dtype
 from .windows import BLOCK, Ints, Pairs, blocks, columns, count, positions, widths
 
@@ -133,7 +135,7 @@ def weight_slope(xp: Any, x: Any, g: Any, kernel: Ints, stride: Ints, padding: P
     out = g.shape[2:]
     inner = widths(xp, x.shape[1], out, kernel, stride, dilation)
     if inner != out[1:]:
-        with xp.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):
             y = _summed(xp, x, g, inner, kernel, stride, padding, dilation, groups)
     if inner == out[1:] or not xp.isfinite(y).all():  # zero times an infinity that lies beside a window
         y = _summed(xp, x, g, out[1:], kernel, stride, padding, dilation, groups)

@@ -6,7 +6,7 @@ from typing import Any
 from ..autograd.forms import binary, unary
 from ..autograd.op import compiled
 from .arithmetic import abs
-from .masks import masked
+from .masks import either, masked
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -100,10 +100,15 @@ log1p = unary(
 )
 
 
+def decay(xp: Any, x: Any) -> Any:
+    """e**-|x|, which never overflows."""
+    return xp.exp(xp.absolute(x) * -1.0)
+
+
 def _sigmoid(xp: Any) -> Any:
     def kernel(x: Any) -> Any:
-        z = xp.exp(xp.copysign(x, -1.0))  # e**-|x| never overflows
-        return xp.where(x < 0, z, 1) / (z + 1)
+        z = decay(xp, x)
+        return either(xp, x < 0, z, 1.0) / (z + 1)
 
     return kernel
 

@@ -18,6 +18,7 @@ from ..errors import DTypeError, ShapeError
 from .arithmetic import conj
 from .axes import roll
 from .contraction import arraylike
+from .losses import measured
 
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
@@ -79,7 +80,7 @@ _irfft: Any = general(lambda xp, x, n, axis, norm: xp.fft.irfft(x, n, axis, norm
 
 # -- the doors --------------------------------------------------------------------------------------------------------
 def _checked(name: str, x: Any, norm: str | None) -> tuple[Any, str]:
-    x = arraylike(x)
+    x = measured(arraylike(x))
     if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
         raise DTypeError(f"{name}: {x.dtype} is not supported; use astype('float32')")
     norm = "backward" if norm is None else norm

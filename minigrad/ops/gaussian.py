@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd.forms import binary, unary
 from ..autograd.op import compiled
 from .exponential import exp
@@ -68,7 +70,7 @@ def _in_blocks(xp: Any, whole: Callable, part: Callable) -> Callable:
         to = y.reshape(-1)
 
         room = xp.empty(min(_BLOCK, x.size), x.dtype)
-        with xp.errstate(over="ignore"):  # the square of a large x
+        with np.errstate(over="ignore"):  # the square of a large x
             for i in range(0, x.size, _BLOCK):
                 j = min(i + _BLOCK, x.size)
                 part(xp, to[i:j], room[: j - i], *[a[i:j] for a in flat])

@@ -101,13 +101,19 @@ def _as_views(x: Any, pieces: tuple, places: list[tuple]) -> tuple:
     return pieces
 
 
-def _cut(x: Any, axis: int, bounds: list[tuple[int, int]], length: int) -> tuple:
+@functools.lru_cache(1024)
+def _follows(bounds: tuple, length: int) -> bool:
+    """Whether pieces with these bounds follow on each other, and leave nothing out."""
+    edges = [0, *[i for b in bounds for i in b], length]
+    return edges[::2] == edges[1::2] and sorted(edges) == edges
+
+
+def _cut(x: Any, axis: int, bounds: tuple, length: int) -> tuple:
     """The pieces of x between bounds: by one op where they follow on each other, so that their gradients need only be joined."""
     places = [(*_before(axis), slice(*b), ...) for b in bounds]
-    edges = [0, *[i for b in bounds for i in b], length]
-    if edges[::2] != edges[1::2] or sorted(edges) != edges:
+    if not _follows(bounds, length):
         return tuple([view_at(x, place) for place in places])
-    return _as_views(x, apply(SPLIT, (x,), axis, tuple(bounds)), places)
+    return _as_views(x, apply(SPLIT, (x,), axis, bounds), places)
 
 
 def _prepared(name: str, x: Any, axis: Any) -> tuple[Any, int, int]:
@@ -125,6 +131,19 @@ def _number(name: str, n: Any) -> int:
     return n.__index__()
 
 
+def _sections(name: str, sections: Any) -> int | None:
+    """The number of sections; None: it is a list of indices."""
+    several = isinstance(sections, (list, tuple)) or (isinstance(sections, np.ndarray) and sections.ndim > 0)
+    return None if several else _number(name, sections)
+
+
+@functools.lru_cache(1024)
+def _even(n: int, k: int) -> tuple:
+    """The bounds of k sections of n numbers, the first ones longer by one where k does not divide n."""
+    stops = list(itertools.accumulate([n // k + (i < n % k) for i in range(k)], initial=0))
+    return tuple(itertools.pairwise(stops))
+
+
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tuple:
     """As ``split``, but into a number of pieces that need not divide the axis: the first ones are longer by one.
 
@@ -136,13 +155,12 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -
     if other:
         raise unexpected("array_split", other)
     x, axis, n = _prepared("array_split", x, axis)
-    if not isinstance(indices_or_sections, (list, tuple, np.ndarray)) or np.ndim(indices_or_sections) == 0:
-        k = _number("array_split", indices_or_sections)
-        stops = list(itertools.accumulate([n // k + (i < n % k) for i in range(k)]))[:-1]
-    else:
-        stops = [int(i) for i in indices_or_sections]
+    k = _sections("array_split", indices_or_sections)
+    if k is not None:
+        return _cut(x, axis, _even(n, k), n)
+    stops = [int(i) for i in indices_or_sections]
     bounds = [slice(a, b).indices(n)[:2] for a, b in zip([0, *stops], [*stops, n], strict=True)]
-    return _cut(x, axis, [(a, max(a, b)) for a, b in bounds], n)
+    return _cut(x, axis, tuple([(a, max(a, b)) for a, b in bounds]), n)
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tuple:
@@ -161,9 +179,12 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0, **other: Any) -> tupl
     if other:
         raise unexpected("split", other)
     x, axis, n = _prepared("split", x, axis)
-    if np.ndim(indices_or_sections) == 0 and n % _number("split", indices_or_sections):
+    k = _sections("split", indices_or_sections)
+    if k is None:
+        return array_split(x, indices_or_sections, axis)
+    if n % k:
         raise ShapeError(f"split: axis {axis} of x {x.shape} cannot be divided into {indices_or_sections} equal pieces; use array_split")
-    return array_split(x, indices_or_sections, axis)
+    return _cut(x, axis, _even(n, k), n)
 
 
 def chunk(x: Any, chunks: int, axis: int = 0, **other: Any) -> tuple:
@@ -242,7 +263,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> tuple:
 # -- joining ----------------------------------------------------------------------------------------------------------
 def _pieces_of(g: Any, wanted: tuple, shapes: tuple, axis: int) -> tuple:
     stops = list(itertools.accumulate([s[axis] for s in shapes]))
-    pieces = _cut(g, axis, list(zip([0, *stops[:-1]], stops, strict=True)), stops[-1])
+    pieces = _cut(g, axis, tuple(zip([0, *stops[:-1]], stops, strict=True)), stops[-1])
     return tuple([d if want else None for d, want in zip(pieces, wanted, strict=True)])
 
 

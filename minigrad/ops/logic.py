@@ -6,11 +6,11 @@ import numpy as np
 
 from ..autograd.arguments import explained, operand, settled
 from ..autograd.forms import apply, general
-from ..autograd.op import Op, named, on_arrays
+from ..autograd.op import Op, compiled, named, on_arrays
 from ..autograd.tensor import Tensor, raw, wrap
 from ..backend import namespace
 from ..errors import ShapeError
-from .masks import masked
+from .masks import either, masked
 
 
 def constant(name: str, doc: str, kernel: Any = None, inputs: int = 2) -> Any:
@@ -311,7 +311,7 @@ def _false(a: Any, b: Any) -> Any:
 
 # -- choosing ---------------------------------------------------------------------------------------------------------
 def _where(xp: Any, condition: Any, a: Any, b: Any) -> Any:
-    return xp.where(condition, a, b)
+    return either(xp, condition, a, b)
 
 
 _where_op = general(
@@ -321,6 +321,7 @@ _where_op = general(
     lambda g, condition: masked(g, logical_not(condition)),
     name="where",
 )
+compiled("activations", _where_op)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

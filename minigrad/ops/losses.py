@@ -1,9 +1,10 @@
 """Cross entropies with their gradients written out, so that a step keeps the logits and nothing else of their size; log cosh."""
 
+from collections.abc import Callable
 from math import log, prod
 from typing import Any
 
-from ..autograd.arguments import number
+from ..autograd.arguments import number, together
 from ..autograd.conform import cast
 from ..autograd.forms import apply, general
 from ..autograd.op import Op, compiled
@@ -11,8 +12,8 @@ from ..autograd.tensor import Tensor, raw
 from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace
 from ..backend.dtypes import uint8, uint16, uint32, uint64
+from ..backend.recording import Recorded
 from ..errors import DTypeError, IndexRangeError, ShapeError
-from .arithmetic import maximum
 from .reduce import mean, sum
 from .softmax import log_softmax, softmax
 from .trigonometric import tanh
@@ -25,9 +26,21 @@ def given(x: Any) -> Any:
     return asarray(x)
 
 
+precise: list[Callable[[Any], Any]] = []
+"""What brings inputs to float32, while some thread is in an ``amp.autocast`` block; empty otherwise."""
+
+
+def measured(x: Any) -> Any:
+    """What losses, distances and linear algebra compute with: ``given``, and float32 instead of half precision while autocasting."""
+    if precise:
+        for f in precise:
+            x = f(x)
+    return x if isinstance(x, Tensor) else given(x)
+
+
 def on_cpu(a: Any) -> bool:
-    """Whether values may be looked at without waiting for a device."""
-    return device_of(a).type == "cpu"
+    """Whether values may be looked at without waiting for a device, and without spoiling a recording."""
+    return device_of(a).type == "cpu" and type(a) is not Recorded
 
 
 def wide(a: Any) -> Any:
@@ -124,6 +137,12 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
     ignoring = ignore_index is not None and 0 <= ignore_index < classes
     if not labels.size or (on_cpu(labels) and not ignoring and labels.view(UNSIGNED[labels.dtype.itemsize]).max() < classes):
         return labels, None  # a negative one would be a large one
+    if type(labels) is Recorded:  # what comes later may have rows to be ignored, whatever is in these
+        return labels.tape.call(_counting, (who, labels, classes, ignore_index))
+    return _counting(who, labels, classes, ignore_index)
+
+
+def _counting(who: str, labels: Any, classes: int, ignore_index: int | None) -> tuple[Any, Any]:
     xp = namespace(type(labels))
     inside = (labels >= 0) & (labels < classes)
     counts = inside | ~inside if ignore_index is None else labels != ignore_index
@@ -195,7 +214,8 @@ def cross_entropy(
         0.6931
     """
     who = "cross_entropy"
-    logits, target = given(logits), given(target)
+    logits, target = measured(logits), measured(target)
+    together(who, logits, target, weight)
     shape = tuple(logits.shape)
     if not shape or not is_inexact(logits.dtype) or logits.dtype.kind == "c":
         raise DTypeError(
@@ -246,54 +266,6 @@ def _of_probabilities(logits: Any, target: Any, weight: Any, reduction: str, lab
         target = target * (1 - label_smoothing) + label_smoothing / shape[1]
     losses = -sum((target if w is None else target * w) * log_softmax(logits, axis=1), axis=1)
     return reduced("cross_entropy", losses, reduction)
-
-
-def _surprise(xp: Any, p: Any, t: Any) -> Any:
-    def cut(a: Any) -> Any:
-        zero = a == 0
-        return xp.where(zero, -100, xp.maximum(xp.log(xp.where(zero, 1, a)), -100))
-
-    return -(t * cut(p) + (1 - t) * cut(1 - p))
-
-
-def _bounded(p: Any) -> Any:
-    """p (1 - p), kept off zero."""
-    return maximum(p * (1 - p), 1e-12 if p.dtype.itemsize > 2 else 1e-6)
-
-
-def _log_odds(xp: Any, p: Any) -> Any:
-    return _surprise(xp, p, 1) - _surprise(xp, p, 0)
-
-
-LOG_ODDS = general(_log_odds, lambda g, p: -g / _bounded(p), name="binary_cross_entropy_gradient")
-SURPRISE = general(
-    _surprise,
-    lambda g, p, t: g * (p - t) / _bounded(p),
-    lambda g, p: g * apply(LOG_ODDS, (p,)),
-    name="binary_cross_entropy",
-)
-
-
-def surprise(p: Any, t: Any) -> Any:
-    """Binary cross entropy of each entry, ``-(t log p + (1 - t) log(1 - p))``, logarithms cut off at -100.
-
-    Shapes: p and t the same.
-
-    Raises:
-        ShapeError: other shapes; nothing is broadcast.
-        ValueError: p is outside [0, 1], or NaN (looked at on the CPU only).
-
-    Gradient: (p - t) / (p (1 - p)), with that product kept above 1e-12.
-    """
-    p, t = given(p), given(t)
-    if tuple(p.shape) != tuple(t.shape):
-        raise ShapeError(f"binary_cross_entropy: input {tuple(p.shape)} and target {tuple(t.shape)} must have the same shape")
-    a = raw(p)
-    if on_cpu(a) and a.size and not (a.min() >= 0 and a.max() <= 1):
-        raise ValueError(
-            f"binary_cross_entropy: input must be probabilities in [0, 1], got {a.min():.4g} to {a.max():.4g}; use the form with logits"
-        )
-    return apply(SURPRISE, (p, t))
 
 
 # -- log cosh ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd.conform import cast
 from ..autograd.forms import binary, unary
+from ..autograd.op import compiled
 from ..errors import DTypeError
 from .masks import nowhere
 
@@ -48,6 +49,7 @@ rsqrt = unary(
     lambda g, y: g * (-0.5 * y) * (y * y),
     lambda xp: lambda x: xp.true_divide(1, xp.sqrt(x)),
 )
+compiled("elementwise", rsqrt)
 cbrt = unary(
     "cbrt",
     """Cube root, of negative numbers too.

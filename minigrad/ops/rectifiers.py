@@ -7,12 +7,13 @@ from typing import Any
 
 from ..autograd.arguments import number, operand
 from ..autograd.forms import apply, general, unary
+from ..autograd.fused import slope
 from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor
 from ..errors import ShapeError
-from .arithmetic import add, clip, divide, minimum, multiply, subtract
+from .arithmetic import abs, minimum
 from .logic import where
-from .masks import gated, masked
+from .masks import either, gated, masked
 from .shape import reshape
 
 # -- rectifiers -------------------------------------------------------------------------------------------------------
@@ -39,7 +40,7 @@ def _leaky(xp: Any, x: Any, slope: float) -> Any:
     if 0 < slope <= 1 and x.ndim and x.dtype.kind == "f":
         y = x * slope
         return xp.maximum(x, y, out=y)
-    return xp.where(x > 0, x, x * slope)
+    return either(xp, x > 0, x, x * slope)
 
 
 def _leaky_slope(xp: Any, g: Any, x: Any, slope: float) -> Any:
@@ -47,7 +48,7 @@ def _leaky_slope(xp: Any, g: Any, x: Any, slope: float) -> Any:
         d = (x > 0).astype(x.dtype)
         xp.maximum(d, slope, out=d)  # 1 or the slope: choosing number by number takes NumPy five times as long
         return xp.multiply(g, d, out=d)
-    return xp.where(x > 0, g, g * slope)
+    return either(xp, x > 0, g, g * slope)
 
 
 _leaky_op = general(_leaky, lambda g, x, slope: apply(_leaky_gradient, (g, x), slope), name="leaky_relu")
@@ -67,6 +68,13 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
         Tensor([-0.01,  2.  ], shape (2,), float32, cpu)
     """
     return apply(_leaky_op, (x,), number("leaky_relu", "negative_slope", negative_slope))
+
+
+def _prelu(xp: Any, x: Any, weight: Any) -> Any:
+    return either(xp, x > 0, x, weight * x)
+
+
+_prelu_op = general(_prelu, lambda g, x, weight: where(x > 0, g, g * weight), lambda g, x: masked(g * x, ~(x > 0)), name="prelu")
 
 
 def prelu(x: Any, weight: Any) -> Any:
@@ -91,14 +99,16 @@ def prelu(x: Any, weight: Any) -> Any:
         weight = reshape(weight, (-1,) + (1,) * (len(shape) - 2))
     elif width == (1,):
         weight = reshape(weight, ())
-    return where(x > 0, x, multiply(weight, x))
+    return apply(_prelu_op, (x, weight))
 
 
+# -- of straight pieces -----------------------------------------------------------------------------------------------
 def _hardtanh(xp: Any, x: Any, low: float, high: float) -> Any:
     return xp.clip(x, low, high)
 
 
-_hardtanh_op = general(_hardtanh, lambda g, y, low, high: masked(g, (y > low) & (y < high)), name="hardtanh")
+_hardtanh_gradient = slope("hardtanh_gradient", lambda g, y, low, high: masked(g, (y > low) & (y < high)))
+_hardtanh_op = general(_hardtanh, lambda g, y, low, high: _hardtanh_gradient(g, y, low, high), name="hardtanh")
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
@@ -129,28 +139,59 @@ def relu6(x: Any) -> Any:
     return hardtanh(x, 0.0, 6.0)
 
 
-def hardsigmoid(x: Any) -> Any:
-    """relu6(x + 3) / 6: a sigmoid of three straight pieces.
+def _ramp(xp: Any) -> Any:
+    return lambda x: xp.clip((x + 3) / 6, 0.0, 1.0)
+
+
+hardsigmoid_gradient = slope("hardsigmoid_gradient", lambda g, y: masked(g, (y > 0) & (y < 1)) * (1 / 6))
+hardsigmoid = unary(
+    "hardsigmoid",
+    """relu6(x + 3) / 6: a sigmoid of three straight pieces. Gradient: g / 6 between -3 and 3, 0 outside and at these.
 
     Shapes: x any; y the same.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardsigmoid(mg.tensor([-4.0, 0.0, 4.0])).tolist()
         [0.0, 0.5, 1.0]
-    """
-    return hardtanh(divide(add(x, 3), 6), 0.0, 1.0)
+    """,
+    lambda g, y: hardsigmoid_gradient(g, y),
+    _ramp,
+)
 
 
-def hardswish(x: Any) -> Any:
+def _hardswish(xp: Any) -> Any:
+    ramp = _ramp(xp)
+    return lambda x: x * ramp(x)
+
+
+def _hardswish_rule(g: Any, x: Any) -> Any:
+    h = hardsigmoid(x)
+    return g * (h + masked(x, (h > 0) & (h < 1)) * (1 / 6))
+
+
+hardswish_gradient = slope("hardswish_gradient", _hardswish_rule)
+hardswish = unary(
+    "hardswish",
     """x * relu6(x + 3) / 6. Source: Howard et al., Searching for MobileNetV3 (2019).
 
     Shapes: x any; y the same.
+    Gradient: with h = hardsigmoid(x): g * (h + x / 6) between -3 and 3, g * h outside and at these.
     Example:
         >>> import minigrad as mg
         >>> mg.nn.functional.hardswish(mg.tensor([0.0, 4.0])).tolist()
         [0.0, 4.0]
-    """
-    return multiply(x, hardsigmoid(x))
+    """,
+    lambda g, x: hardswish_gradient(g, x),
+    _hardswish,
+)
+
+
+def _threshold(xp: Any, x: Any, bound: float, value: float) -> Any:
+    return either(xp, x > bound, x, value)
+
+
+_threshold_gradient = slope("threshold_gradient", lambda g, x, bound: masked(g, x > bound))
+_threshold_op = general(_threshold, lambda g, x, bound: _threshold_gradient(g, x, bound), name="threshold")
 
 
 def threshold(x: Any, threshold: float, value: float) -> Any:
@@ -162,8 +203,20 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
         >>> mg.nn.functional.threshold(mg.tensor([0.5, 2.0]), 1.0, 20.0).tolist()
         [20.0, 2.0]
     """
-    x = x if isinstance(x, Tensor) else operand(x)
-    return where(x > number("threshold", "threshold", threshold), x, number("threshold", "value", value))
+    return apply(_threshold_op, (x,), number("threshold", "threshold", threshold), number("threshold", "value", value))
+
+
+def _softshrink(xp: Any, x: Any, lambd: float) -> Any:
+    return x - xp.clip(x, -lambd, lambd)
+
+
+def _hardshrink(xp: Any, x: Any, lambd: float) -> Any:
+    return either(xp, xp.absolute(x) <= lambd, 0.0, x)  # NaN stays NaN
+
+
+_shrink_gradient = slope("shrink_gradient", lambda g, x, lambd: masked(g, ~(abs(x) <= lambd)))
+_softshrink_op = general(_softshrink, lambda g, x, lambd: _shrink_gradient(g, x, lambd), name="softshrink")
+_hardshrink_op = general(_hardshrink, lambda g, x, lambd: _shrink_gradient(g, x, lambd), name="hardshrink")
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
@@ -179,7 +232,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
     lambd = number("softshrink", "lambd", lambd)
     if not lambd >= 0:
         raise ValueError(f"softshrink: lambd must be 0 or more, got {lambd}")
-    return subtract(x, clip(x, -lambd, lambd))
+    return apply(_softshrink_op, (x,), lambd)
 
 
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
@@ -191,13 +244,12 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
         >>> mg.nn.functional.hardshrink(mg.tensor([-3.0, 0.5]), 1.0).tolist()
         [-3.0, 0.0]
     """
-    x = x if isinstance(x, Tensor) else operand(x)
-    return where((x > lambd) | (x < -lambd) | (x != x), x, 0.0)
+    return apply(_hardshrink_op, (x,), number("hardshrink", "lambd", lambd))
 
 
 # -- exponential units ------------------------------------------------------------------------------------------------
 def _elu(xp: Any, x: Any, alpha: float, scale: float, rate: float) -> Any:
-    return xp.where(x > 0, x * scale, xp.expm1(xp.minimum(x, 0) * rate) * (alpha * scale))
+    return xp.expm1(xp.minimum(x, 0) * rate) * (alpha * scale) + xp.maximum(x, 0) * scale  # of the two, one is 0
 
 
 def _elu_rule(g: Any, y: Any, alpha: float, scale: float, rate: float) -> Any:
@@ -205,7 +257,8 @@ def _elu_rule(g: Any, y: Any, alpha: float, scale: float, rate: float) -> Any:
     return where(y > 0, g * scale, g * ((minimum(y, 0) + alpha * scale) * rate))
 
 
-_elu_op = general(_elu, _elu_rule, name="elu")
+_elu_gradient = slope("elu_gradient", _elu_rule)
+_elu_op = general(_elu, lambda g, y, alpha, scale, rate: _elu_gradient(g, y, alpha, scale, rate), name="elu")
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -254,6 +307,9 @@ def selu(x: Any) -> Any:
     """
     return apply(_elu_op, (x,), 1.6732632423543772, 1.0507009873554805, 1.0)
 
+
+compiled("activations", _prelu_op, _hardtanh_op, _hardtanh_gradient, hardsigmoid, hardsigmoid_gradient, hardswish, hardswish_gradient)
+compiled("activations", _threshold_op, _threshold_gradient, _softshrink_op, _hardshrink_op, _shrink_gradient, _elu_op, _elu_gradient)
 
 __all__ = [
     "celu",

@@ -202,6 +202,7 @@ min = reduction(
     lambda xp: lambda x, axis, keepdims: x.min(axis, keepdims=keepdims),
 )
 amax, amin = max, min
+compiled("lines", max, min)
 
 
 def _logsumexp(xp: Any) -> Any:

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from ..autograd.forms import apply, general
+from ..autograd.op import compiled
 from ..autograd.tensor import Tensor
 from ..backend import is_inexact
 from ..errors import ShapeError
@@ -103,6 +104,7 @@ def between(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 
 _CUMSUM: Any = general(_scan("cumsum"), lambda g, axis, reverse: apply(_CUMSUM, (g,), axis, not reverse), name="cumsum")
+compiled("lines", _CUMSUM)
 
 
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: int, reverse: bool) -> Any:

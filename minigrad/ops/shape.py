@@ -24,6 +24,8 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def one_axis(name: str, axis: Any, ndim: int) -> int:
     """One axis, counted from the front."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim
     return normal_axis(name, (axis,), ndim)[0]
 
 

@@ -32,6 +32,23 @@ def _sort_kernel(xp: Any, x: Any, axis: int, descending: bool) -> Any:
     return turned(xp.sort(x, axis), axis, descending)
 
 
+def _taken_kernel(xp: Any, x: Any, places: Any, axis: int) -> Any:
+    return xp.take_along_axis(x, places, axis)
+
+
+def _returned_kernel(xp: Any, x: Any, places: Any, axis: int, n: int) -> Any:
+    y = xp.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    xp.put_along_axis(y, places, x, axis)
+    return y
+
+
+_TAKEN: Any = general(
+    _taken_kernel,
+    lambda g, shape, places, axis: apply(_RETURNED, (g,), places, axis, shape[axis]),
+    name="take_along_axis",
+    doc="take_along_axis for places of which none is there twice: its gradient has nothing to add up.",
+)
+_RETURNED: Any = general(_returned_kernel, lambda g, places, axis: apply(_TAKEN, (g,), places, axis), name="put_along_axis")
 _ARGSORT = general(_argsort_kernel, inputs=1, name="argsort")
 _SORT = general(_sort_kernel, inputs=1, name="sort")
 
@@ -61,7 +78,7 @@ def sort(x: Any, axis: Any = -1, descending: bool = False, stable: bool = True, 
     """
     x, axis = line("sort", x, axis, None, other)
     if isinstance(x, Tensor) and x.requires_grad:
-        return take_along_axis(x, argsort(x, axis, descending, stable), axis)
+        return apply(_TAKEN, (x,), raw(argsort(x, axis, descending, stable)), axis)
     return apply(_SORT, (constant(x),), axis, descending)
 
 
@@ -100,7 +117,7 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True, sorted: bool = Tr
     if not 0 <= k <= x.shape[axis]:
         raise ShapeError(f"topk: k must be between 0 and the {x.shape[axis]} numbers along axis {axis}, got {k}")
     places = apply(_TOPK, (constant(x),), k, axis, largest)
-    return take_along_axis(x, places, axis), places
+    return apply(_TAKEN, (x,), raw(places), axis), places
 
 
 # -- quantiles --------------------------------------------------------------------------------------------------------

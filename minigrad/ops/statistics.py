@@ -30,19 +30,19 @@ def _squares(xp: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> A
     return total(squares, axis, keepdims) / builtins.max(count(x.shape, axis) - correction, 0)
 
 
-def _deviation(x: Any, axis: Any, correction: float) -> Any:
-    """(x - mean) / (n - correction)."""
+def _deviation(g: Any, x: Any, axis: Any, correction: float) -> Any:
+    """g (x - mean) / (n - correction)."""
     d = x - mean(x, axis, True)
     n = builtins.max(count(x.shape, axis) - correction, 0)
-    return (conj(d) if d.dtype.kind == "c" else d) * (1.0 / n if n else math.nan)
+    return open_axes(g * (1.0 / n if n else math.nan), x.shape, axis) * (conj(d) if d.dtype.kind == "c" else d)
 
 
 def _var_rule(g: Any, x: Any, axis: Any, correction: float) -> Any:
-    return open_axes(g, x.shape, axis) * _deviation(x, axis, correction) * 2.0
+    return _deviation(g * 2.0, x, axis, correction)
 
 
 def _std_rule(g: Any, y: Any, x: Any, axis: Any, correction: float) -> Any:
-    return open_axes(g / (y + equal(y, 0)), x.shape, axis) * _deviation(x, axis, correction)
+    return _deviation(g / (y + equal(y, 0)), x, axis, correction)
 
 
 def _var(xp: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:

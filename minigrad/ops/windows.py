@@ -5,6 +5,7 @@ An axis of length n, padded by (lo, hi), is looked at through windows of k eleme
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from math import ceil, floor, prod
 from typing import Any
@@ -23,11 +24,17 @@ BLOCK = 3 << 16
 # -- at the door ------------------------------------------------------------------------------------------------------
 def lengths(name: str, what: str, value: Any, n: int, least: int) -> Ints:
     """An integer, or one for each of n axes, as n integers that are at least ``least``."""
+    if type(value) is tuple and len(value) == n:  # as ever, and quickly told
+        for v in value:
+            if type(v) is not int or v < least:
+                break
+        else:
+            return value
+    elif type(value) is int and value >= least:
+        return (value,) * n
     many = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
     if len(many) == 1:
         many *= n
-    if len(many) == n and set(map(type, many)) == {int} and min(many) >= least:  # as ever
-        return many
     for v in many:
         if isinstance(v, bool) or not hasattr(v, "__index__") or getattr(v, "shape", ()) != ():
             raise DTypeError(f"{name}: {what} must be an integer or {n} of them, got {value!r}")
@@ -119,9 +126,17 @@ def pool_geometry(
     kernel = lengths(name, "kernel_size", kernel_size, n, 1)
     steps = kernel if stride is None else lengths(name, "stride", stride, n, 1)
     pads, dilations = lengths(name, "padding", padding, n, 0), lengths(name, "dilation", dilation, n, 1)
+    return _pooled(name, tuple(x.shape), kernel, steps, pads, dilations, bool(ceil_mode))
+
+
+@lru_cache(1024)
+def _pooled(
+    name: str, whole: Ints, kernel: Ints, steps: Ints, pads: Ints, dilations: Ints, ceil_mode: bool
+) -> tuple[Ints, Ints, Ints, Pairs, Ints]:
+    """The same, of an x of this shape, from lengths that are in order."""
     if any(p > k // 2 for p, k in zip(pads, kernel, strict=True)):
         raise ShapeError(f"{name}: padding {pads} must be at most half of the kernel {kernel}")
-    shape = tuple(x.shape[2:])
+    shape = whole[2:]
     pairs = tuple([(p, p) for p in pads])
     if not ceil_mode:
         return counts(name, shape, kernel, steps, pairs, dilations), kernel, steps, pairs, dilations
@@ -130,7 +145,7 @@ def pool_geometry(
     out = tuple([o - ((o - 1) * s >= m + p) for o, s, m, p in zip(out, steps, shape, pads, strict=True)])
     if min(out) < 1:
         counts(name, shape, kernel, steps, pairs, dilations)
-        raise ShapeError(f"{name}: output would be {out} for x {tuple(x.shape)}, kernel {kernel}, padding {pads}")
+        raise ShapeError(f"{name}: output would be {out} for x {whole}, kernel {kernel}, padding {pads}")
     return out, kernel, steps, pairs, dilations
 
 

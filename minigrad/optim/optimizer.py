@@ -11,6 +11,7 @@ from ..autograd import Tensor, enable_grad
 from ..autograd.node import Handle, stamp
 from ..autograd.tensor import as_data, wrap
 from ..backend import Kernels, device_of, to_device, working_dtype
+from ..backend.recording import running
 from ..errors import CheckpointError, DTypeError
 from ..nn.parameter import clear_grad
 from .interrupt import uninterrupted
@@ -168,6 +169,8 @@ class Optimizer:
         An interrupt waits until the updates are done (not the closure). If an update raises, the error notes which parameter it was;
         those before it have been updated.
         """
+        if (tape := running()) is not None:
+            return tape.beside(self.step, *(() if closure is None else (closure,)))
         args, kwargs = (() if closure is None else (closure,)), {}  # type: tuple[Any, ...], dict[str, Any]
         for before in tuple(self._before.values()):
             changed = before(self, args, kwargs)

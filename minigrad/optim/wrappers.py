@@ -9,6 +9,7 @@ from ..autograd.node import stamp
 from ..autograd.tensor import as_data, wrap
 from ..backend import device_of, to_device
 from ..backend.arrays import namespace
+from ..backend.recording import running
 from ..errors import CheckpointError, DTypeError
 from .interrupt import uninterrupted
 from .optimizer import Optimizer
@@ -81,6 +82,8 @@ class Lookahead(_Wrapper):
         self.slow: dict[Tensor, Any] = {p: p.data.copy() for p in self._all()}
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if (tape := running()) is not None:
+            return tape.beside(self.step, *(() if closure is None else (closure,)))
         with uninterrupted():  # the closure, too, as the inner step and the way back belong together
             loss = self.optimizer.step(closure)
             self.count += 1

@@ -41,6 +41,28 @@ def test_the_given_gradient_is_not_taken_over():
     assert seed.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("retained", [False, True])
+def test_large_gradients_are_added_in_place_only_where_nobody_else_sees_them(retained):
+    """A residual sum hands one array to both sides, which is added to later; who holds an array keeps it as it was."""
+    n = 1 << 16
+    x, w = [mg.tensor(np.full(n, v, "float32"), requires_grad=True) for v in (3, 2)]
+    h, seed, seen = x * 1.0, mg.tensor(np.ones(n, "float32")), []
+    y = h + w * h + h * h + h
+    if retained:
+        h.retain_grad()
+        y.retain_grad()
+    h.register_hook(lambda g: seen.append(g))
+    for times in (1, 2):
+        y.backward(seed, retain_graph=True)
+        assert (seed.data == 1).all()
+        assert (x.grad.data == 10 * times).all()
+        assert (w.grad.data == 3 * times).all()
+    assert all((g.data == 10).all() for g in seen)
+    assert not retained or ((h.grad.data == 10).all() and (y.grad.data == 1).all())
+    (d,) = mg.grad((h * h * h + h).sum(), h, create_graph=True)
+    assert (mg.grad(d.sum(), x)[0].data == 18).all()
+
+
 def test_same_tensor_twice_and_reuse():
     x = leaf(3.0)
     (x * x + x + x).sum().backward()

@@ -5,6 +5,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.backend import compiled
+from minigrad.backend.compiled import library
 from minigrad.nn import functional as F
 from minigrad.ops.conv import convolution, input_gradient, weight_gradient
 from minigrad.testing import checks
@@ -204,3 +205,119 @@ def test_the_same_bits_again():
     first = weight_gradient(x, g, (3, 3), *args)
     for _ in range(20):
         np.testing.assert_array_equal(weight_gradient(x, g, (3, 3), *args), first)
+
+
+# -- fewer multiplications: kernels of 3 x 3, stride 1, 16 channels or more ------------------------------------------------
+def usual(n, c, o, size, pad):
+    """An input, a weight and an output's gradient, and the three primitives as functions of such."""
+    rng = np.random.default_rng(0)
+    pads = tuple([p if isinstance(p, tuple) else (p, p) for p in (pad if isinstance(pad, tuple) else (pad, pad))])
+    out = [m + sum(p) - 2 for m, p in zip(size, pads, strict=True)]
+    x, w, b, g = (rng.normal(size=s).astype("float32") for s in ((n, c, *size), (o, c, 3, 3), o, (n, o, *out)))
+    args = ((1, 1), pads, (1, 1), 1)
+    forward, back, weigh = (
+        lambda x, w, g, b=b: convolution(x, w, b.astype(x.dtype), *args),
+        lambda x, w, g: input_gradient(g, w, None, size, *args),
+        lambda x, w, g: weight_gradient(x, g, (3, 3), *args),
+    )
+    return (x, w, g), (forward, back, weigh)
+
+
+def error(a, exact):
+    return np.sqrt(np.mean((a - exact) ** 2) / np.mean(exact**2))
+
+
+CHANNELS = [(16, 16), (17, 33), (33, 17), (64, 16), (16, 64), (64, 64), (130, 48), (20, 130)]
+
+
+@pytest.mark.parametrize("pad", [0, 1, 2, ((0, 2), (3, 1)), ((2, 0), (0, 0))])
+@pytest.mark.parametrize("size", [*[(k, k) for k in range(1, 10)], (4, 9), (13, 2), (31, 6), (3, 40), (1, 30)], ids=str)
+def test_tiles(size, pad):
+    c, o = CHANNELS[(size[0] + size[1] + len(str(pad))) % len(CHANNELS)]
+    low, high = zip(*[p if isinstance(p, tuple) else (p, p) for p in (pad if isinstance(pad, tuple) else (pad, pad))], strict=True)
+    if any(m + lo + hi < 3 for m, lo, hi in zip(size, low, high, strict=True)):
+        return
+    arrays, functions = usual(3, c, o, size, pad)
+    for f in functions:
+        exact = f(*[a.astype("float64") for a in arrays])
+        assert error(f(*arrays), exact) < 6e-7
+
+
+@pytest.mark.parametrize(("c", "o"), [*CHANNELS, (48, 80), (256, 32)])
+def test_tiles_err_no_more_than_products(c, o):
+    for offset in (0, 1):
+        arrays, functions = usual(5, c, o, (13, 14), 1)
+        arrays = [a + np.float32(offset) for a in arrays]
+        for f in functions:
+            exact = f(*[a.astype("float64") for a in arrays])
+            mine, theirs = both(lambda f=f, arrays=arrays: f(*arrays))
+            assert error(mine, exact) < 1.6 * error(theirs, exact)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["input", "weight", "slope"])
+def test_tiles_that_are_not_finite(which, value):
+    """As windows have them: where infinities would meet in a tile, what NumPy's form says."""
+    arrays, functions = usual(4, 17, 20, (7, 9), 1)
+    rng = np.random.default_rng(0)
+    for count in (1, 1, 1, 2, 9):
+        spoilt = [a.copy() for a in arrays]
+        for _ in range(count):
+            spot = tuple([int(rng.choice([0, m - 1, rng.integers(m)])) for m in spoilt[which].shape])
+            spoilt[which][spot] = value
+        for f in functions:
+            with np.errstate(invalid="ignore"):
+                mine, theirs = both(lambda f=f, spoilt=spoilt: f(*spoilt))
+            np.testing.assert_array_equal(np.isfinite(mine), np.isfinite(theirs))
+            np.testing.assert_array_equal(mine[~np.isfinite(mine)], theirs[~np.isfinite(theirs)])
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_tiles_whose_points_overflow():
+    """Sums of four large numbers of a tile are infinite, those of its windows are not."""
+    (x, w, g), functions = usual(2, 16, 16, (6, 6), 1)
+    x, w, g = np.full_like(x, 2e38), w * np.float32(1e-4), np.full_like(g, 1e-3)
+    for f in functions:
+        mine, theirs = both(lambda f=f: f(x, w, g))
+        assert np.isfinite(theirs).all()
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6 * abs(theirs).max())
+
+
+def test_tiles_next_to_large_numbers_do_not_see_them():
+    """A pixel counts for the results whose windows it is in, and for no other of its tile."""
+    (x, w, g), (forward, back, _) = usual(1, 16, 16, (8, 8), 1)
+    far = np.ones((8, 8), bool)
+    far[2:5, 4:7] = False
+    y, dx = forward(x, w, g)[..., far], back(x, w, g)[..., far]
+    x[0, 5, 3, 5], g[0, 7, 3, 5] = 1e25, -1e25
+    np.testing.assert_array_equal(forward(x, w, g)[..., far], y)
+    np.testing.assert_array_equal(back(x, w, g)[..., far], dx)
+
+
+@pytest.mark.parametrize(("c", "o", "size"), [(16, 16, (12, 12)), (33, 64, (8, 8)), (64, 130, (5, 7)), (32, 17, (40, 30))])
+def test_tiles_alone_and_in_company(c, o, size):
+    """An image's results are the same bits, whatever the others are: also where one of them is computed once more."""
+    (x, w, g), (forward, back, _) = usual(7, c, o, size, 1)
+    x[2, 3, 1, 1], x[5, 0, 0, 0], g[3, 1, 2, 2] = np.nan, np.inf, -np.inf
+    y, dx = forward(x, w, g), back(x, w, g)
+    for i in range(7):
+        np.testing.assert_array_equal(forward(x[i : i + 1], w, g)[0], y[i])
+        np.testing.assert_array_equal(back(x, w, g[i : i + 1])[0], dx[i])
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "o", "size"), [(9, 16, 16, (20, 20)), (33, 33, 64, (8, 8)), (1, 64, 130, (28, 28)), (2, 256, 64, (14, 14))]
+)
+def test_tiles_do_not_depend_on_threads(n, c, o, size, monkeypatch):
+    arrays, functions = usual(n, c, o, size, 1)
+    results = [[f(*arrays) for f in functions]]
+    library.load("conv").mg_attach(np.ndarray, None, 1)
+    results.append([f(*arrays) for f in functions])
+    for threads in (2, 3, 7):
+        monkeypatch.setenv("MINIGRAD_THREADS", str(threads))
+        library.attach(library.load("conv"))
+        results.append([f(*arrays) for f in functions])
+    monkeypatch.undo()
+    library.attach(library.load("conv"))
+    for r in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(r, results[0], strict=True))

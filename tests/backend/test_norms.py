@@ -1,5 +1,7 @@
 """Norms in C: outputs, statistics and slopes against NumPy's in double precision, in all shapes that take a way of their own."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import minigrad as mg
 from minigrad.backend import compiled
 from minigrad.backend.compiled import library
 from minigrad.nn import functional
-from minigrad.ops.normalization.batch import BATCH_NORM, FROZEN_NORM, INSTANCE_NORM
+from minigrad.ops.normalization.batch import BATCH_NORM, FROZEN_NORM, INSTANCE_NORM, MOVED
 from minigrad.ops.normalization.layer import GROUP_NORM, LAYER_NORM, RMS_NORM
 from minigrad.testing import checks
 from minigrad.testing.opdb import all_specs
@@ -222,3 +224,33 @@ def test_a_layer_trains_as_with_numpy():
             states.append([layer(t).numpy(), t.grad.numpy(), layer.weight.grad.numpy(), *[v.numpy() for v in layer.state_dict().values()]])
     for a, b in zip(*states, strict=True):
         assert np.allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_running_statistics(in_c):
+    rng = np.random.default_rng(4)
+    mean, var, m, v = rng.uniform(0.5, 2, (4, 67)).astype("float32")
+    pairs, counter = [(mean.copy(), var.copy()) for _ in range(2)], np.array(2)
+    MOVED.kernels[np.ndarray](*pairs[0], counter, m.reshape(1, 67, 1), v.reshape(1, 67, 1), 0.3, 1.25)
+    assert in_c["running_statistics"] == 1
+    np.testing.assert_allclose(pairs[0], (mean * 0.7 + m * 0.3, var * 0.7 + v * 0.375), rtol=1e-6)
+    with compiled.disabled():
+        MOVED.kernels[np.ndarray](*pairs[1], counter, m, v, 0.3, 1.25)
+    assert counter == 4
+    np.testing.assert_allclose(pairs[0], pairs[1], rtol=3e-7)
+
+
+@pytest.mark.parametrize("other", [None, "float64", "locked", "strided", "an array of one", "small counter"])
+def test_running_statistics_that_are_refused(other, in_c):
+    mean, var, m, v = np.random.default_rng(4).uniform(0.5, 2, (4, 6)).astype("float32")
+    momentum = np.array([0.3], "float32") if other == "an array of one" else 0.3
+    var = {None: None, "float64": var.astype("float64"), "strided": np.repeat(var, 2)[::2]}.get(other, var)
+    want = mean * np.float32(0.7) + m * np.float32(0.3), None if var is None else var * 0.7 + v * 0.3
+    if other == "locked":
+        var.flags.writeable = False
+    counter = np.array(7, "int32") if other == "small counter" else None
+    with pytest.raises(ValueError, match="read-only") if other == "locked" else contextlib.nullcontext():
+        MOVED.kernels[np.ndarray](mean, var, counter, m, v, momentum, 1.0)
+    assert not in_c["running_statistics"]
+    assert counter is None or counter == 8
+    np.testing.assert_allclose(mean, want[0], rtol=1e-6)
+    assert var is None or other == "locked" or np.allclose(var, want[1], rtol=1e-6)

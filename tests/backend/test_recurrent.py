@@ -19,7 +19,7 @@ NETS = {
     "lstm projected": (recurrent.LSTM, 4, ()),
     "gru": (recurrent.GRU, 3, ()),
 }
-SEQUENCES = [((4, 4, 4), 19), ((5, 3, 3, 1), 16), ((1,), 1), ((1, 1), 33), ((40, 40, 7), 64), ((3, 2), 128)]
+SEQUENCES = [((4, 4, 4), 19), ((5, 3, 3, 1), 16), ((1,), 1), ((1, 1), 33), ((40, 40, 7), 64), ((3, 2), 128), ((60, 50), 17)]
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def test_sequences(name, sizes, n, reverse, in_c):
                     assert a.dtype == np.float32
                     assert abs(a - c).max() <= 3 * abs(b - c).max() + 1e-6 * scale
     short = name.split()[0]
-    assert {f"{short}_walk", f"{short}_walk_gradient", "weight_slope"} <= set(in_c)
+    assert {f"{short}_walk", f"{short}_walk_gradient", "weight_slopes"} <= set(in_c)
     assert in_c[f"{short}_walk"] == in_c[f"{short}_walk_gradient"] > 0
 
 
@@ -104,7 +104,7 @@ def test_sequence_after_sequence(name, batch, length, n, reverse, in_c):
                 *[x if x is None else mg.tensor(x.astype(dtype)) for x in other], *tail, (batch,) * length, reverse
             )
             assert np.allclose(y.numpy().swapaxes(0, 1).reshape(want[0].shape), want[0])
-    assert in_c[f"{name.split()[0]}_walk"] == in_c["weight_slope"] == 2
+    assert in_c[f"{name.split()[0]}_walk"] == in_c["weight_slopes"] == 2
 
 
 @pytest.mark.parametrize("net", [nn.RNN, nn.LSTM, nn.GRU])
@@ -129,7 +129,7 @@ def test_whole_nets(net, in_c):
             usual, exact = found("float32", lengths), found("float64", lengths)
         for a, b, c in zip(got, usual, exact, strict=True):
             assert abs(a - c).max() <= 3 * abs(b - c).max() + 1e-6 * abs(c).max()
-    assert in_c["weight_slope"] == 8
+    assert in_c["weight_slopes"] == 8
 
 
 def test_one_product_per_moment_without_c(monkeypatch):
@@ -151,26 +151,29 @@ EDGES = np.array([NAN, INF, -INF, 0.0, -0.0, 1e-40, -1e-40, 1, -1, 20, -20, 90, 
 
 
 def left(kernels, args):
-    """What a walk leaves in its arrays."""
+    """What a walk returns, and what it leaves in its arrays."""
     args = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
-    kernels[np.ndarray](*args)
-    return [a for a in args if isinstance(a, np.ndarray)]
+    made = kernels[np.ndarray](*args)
+    return [a for a in [*(made if isinstance(made, tuple) else (made,)), *args] if isinstance(a, np.ndarray)]
 
 
 def forward_walks():
-    """One step, to which the states before give nothing: weights are zero."""
-    u = np.stack([np.roll(EDGES, k) for k in range(len(EDGES))])
+    """One step, to which neither x nor the states before give anything, but the biases: weights are zero."""
     n, one = len(EDGES), walk((len(EDGES),), False, 1)
-    zero, state = np.zeros_like(u), np.clip(np.roll(u, 3, 0), -9, 9)  # larger ones show how much nearer to 0 and 1 gates come in C
+    zero, x = np.zeros((n, n), "float32"), np.ones((n, 2), "float32")
+    state = np.clip(np.stack([np.roll(EDGES, k) for k in range(n)]), -9, 9)  # larger ones show how much nearer to 0 and 1 gates come in C
     for relu in (False, True):
-        yield rnn.WALK, (u, zero, zero, one, relu)
+        yield rnn.WALK, (x, zero[:, :2], EDGES, zero, zero, one, relu)
     for k in range(4):
-        gates = np.concatenate([np.full_like(u, 0.5)] * k + [u] + [np.full_like(u, 0.5)] * (3 - k), 1)
-        yield lstm.WALK, (gates, np.zeros((4 * n, n), "float32"), None, zero, state, zero, zero, one)
+        bias, w = (
+            np.concatenate([np.full_like(EDGES, 0.5)] * k + [EDGES] + [np.full_like(EDGES, 0.5)] * (3 - k)),
+            np.zeros((4 * n, n), "float32"),
+        )
+        yield lstm.WALK, (x, w[:, :2], bias, w, None, zero, state, one)
         if k < 3:
-            w, bias = np.zeros((3 * n, n), "float32"), np.ones(n, "float32")
-            yield gru.WALK, (gates[:, : 3 * n].copy(), w, bias, np.nan_to_num(state), zero, zero, one)
-            yield gru.WALK, (gates[:, : 3 * n].copy(), w, np.clip(EDGES, -9, 9), np.nan_to_num(state), zero, zero, one)
+            w, bias = w[: 3 * n], bias[: 3 * n]
+            yield gru.WALK, (x, w[:, :2], bias, w, np.ones(n, "float32"), np.nan_to_num(state), one)
+            yield gru.WALK, (x, w[:, :2], bias, w, np.clip(EDGES, -9, 9), np.nan_to_num(state), one)
 
 
 def test_ends_are_those_of_numpy(in_c):
@@ -224,25 +227,26 @@ def test_other_dtypes(name, dtype, in_c):
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(in_c):
-    u, w, state = np.ones((6, 8), "float32"), np.ones((8, 2), "float32"), np.ones((6, 2), "float32")
-    first, table = np.ones((3, 2), "float32"), walk((3, 3), False, 1).table
-    fine = [u, w, w[:2].copy(), first, first.copy(), state, state.copy(), table, 1]
+    x, w_x, bias, w = np.ones((6, 3), "float32"), np.ones((8, 3), "float32"), np.ones(8, "float32"), np.ones((8, 2), "float32")
+    first, state, table = np.ones((3, 2), "float32"), np.ones((6, 2), "float32"), walk((3, 3), False, 1).table
+    fine = [x, w_x, bias, w, w[:2].copy(), first, first.copy(), np.ones((6, 8), "float32"), state, state.copy(), table, 1]
     c = library.load("recurrent").mg_lstm_walk
     lstm.WALK[np.ndarray](*fine[:7], walk((3, 3), False, 1))
     assert in_c["lstm_walk"] == 1
     assert c(*fine) == 0
     tables = [table + np.array(v) for v in ([-1, 0, 0, 0], [1, 0, 0, 0], [4, 0, 0, 0], [0, 1, 0, 0], [0, 0, 4, 0], [0, 0, 0, -1])]
-    for k, a in enumerate(fine[:8]):
+    for k, a in enumerate(fine[:11]):
         read_only = a.copy()
         read_only.flags.writeable = False
-        strange = [a.astype("int32"), np.asfortranarray(a), a[:, :1], a.astype(">f4"), a[0], a[:0], None, 3.0]
-        strange += tables if k == 7 else [a[:1]]
-        for other in strange + [read_only] * (k in (0, 5, 6)):
-            before = [v.copy() for v in fine[:8]]
+        strange = [a.astype("int32"), a.astype(">f4"), a[0], a[:0], a[..., :1], None, 3.0]
+        strange += [np.asfortranarray(a)] * (k not in (0, 2))  # x may lie as it wants to
+        strange += tables if k == 10 else [a[:1]]
+        for other in strange + [read_only] * (k in (7, 8, 9)):
+            before = [v.copy() for v in fine[:11]]
             assert c(*[other if i == k else v for i, v in enumerate(fine)]) == 1, (k, other)
             assert all(np.array_equal(a, b) for a, b in zip(before, fine, strict=False))
     for apart in (-1, 0, 2):
-        assert c(*fine[:8], apart) == 1
+        assert c(*fine[:11], apart) == 1
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -261,6 +265,27 @@ def test_results_do_not_depend_on_threads(name, monkeypatch):
     library.attach(library.load("recurrent"))
     for found in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found, results[0], strict=True) if b is not None)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_inputs_that_are_not_in_order(name, in_c):
+    """x is read where it lies, and what nobody wants is not computed."""
+    sizes = (20, 20)
+    xs, tail = arguments(name, sizes, 9)
+    other = [np.repeat(xs[0], 3, 1)[:, ::3], *xs[1:]]
+    for x in (other[0], np.asfortranarray(xs[0])):
+        got, want = (NETS[name][0].op.kernels[np.ndarray](v, *xs[1:], *tail, sizes, False) for v in (x, xs[0]))
+        assert all(np.array_equal(a, b) for a, b in zip(got[0], want[0], strict=True))
+        g = (np.cos(got[0][0]), *[None] * (len(got[0]) - 1))
+        slopes = NETS[name][0].op.slopes[np.ndarray]
+        full = slopes(g, [v is not None for v in xs], want[1], *xs, *tail, sizes, False)
+        some = slopes(g, [v is not None for v in xs], got[1], x, *xs[1:], *tail, sizes, False)
+        assert all(np.array_equal(a, b) for a, b in zip(some, full, strict=True) if b is not None)
+        for k in [k for k, v in enumerate(xs) if v is not None]:
+            alone = slopes(g, [i == k for i in range(len(xs))], want[1], *xs, *tail, sizes, False)
+            assert [a is not None for a in alone] == [i == k for i in range(len(xs))]
+            assert np.allclose(alone[k], full[k], rtol=1e-5, atol=1e-5 * abs(full[k]).max())
+    assert in_c["weight_slopes"] > 0
 
 
 def test_a_gradient_that_is_spread_out(in_c):

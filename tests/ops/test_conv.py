@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.errors import DTypeError
 from minigrad.ops import conv, correlation, windows
 
 RNG = np.random.default_rng(0)
@@ -211,3 +212,14 @@ def test_as_pytorch(seed):
     g = rng.normal(size=got.shape)
     for a, t in zip(mg.grad(got, ours, g), torch.autograd.grad(want, theirs, torch.tensor(g)), strict=True):
         np.testing.assert_allclose(a.data, t.numpy(), atol=1e-10)
+
+
+@pytest.mark.parametrize("other", [True, 1.0, (True, True), (1, 1.0), np.float32(1)])
+@pytest.mark.parametrize("what", ["stride", "padding", "dilation", "groups"])
+def test_what_equals_an_integer_is_none_even_after_one(what, other):
+    """What is found for shapes and settings is looked up after that; True and 1.0 would be found there too."""
+    x, w = np.ones((1, 2, 4, 4), "float32"), np.ones((2, 2, 3, 3), "float32")
+    for one in (1, (1,) if what == "groups" else (1, 1)):
+        assert conv.conv2d(x, w, **{what: one}).shape[:2] == (1, 2)
+    with pytest.raises(DTypeError, match=f"{what} must be an integer"):
+        conv.conv2d(x, w, **{what: other})

@@ -5,12 +5,11 @@ import contextlib
 import numpy as np
 import pytest
 
-from minigrad.autograd import Tensor, grad
-from minigrad.autograd.tensor import wrap
 from minigrad.errors import MinigradError
-from minigrad.testing.checks import close, outputs
+from minigrad.testing.checks import close
 from minigrad.testing.double import DoubleArray, SynchronizationError, no_sync, put, register
 from minigrad.testing.opdb import all_specs
+from minigrad.testing.parity import TOLERANCES, fetched, keywords, moved, run
 
 register()
 
@@ -65,57 +64,9 @@ CPU_ONLY = {"from_numpy": "it is about NumPy arrays"}
 """Ops that do not run on the double, with the reason."""
 
 
-def moved(x):
-    """An argument with its arrays on the double."""
-    if isinstance(x, (tuple, list)):
-        return type(x)([moved(v) for v in x])
-    return put(x) if isinstance(x, np.ndarray) else x
-
-
-def keywords(given):
-    """The keywords with their arrays on the double, and the lists of weights that stand for arrays."""
-    return {k: put(np.asarray(v)) if "weight" in k and isinstance(v, list) else moved(v) for k, v in given.items()}
-
-
-def leaves(x, kinds="fc"):
-    """The Tensors of floating numbers among the inputs, in lists too."""
-    if isinstance(x, Tensor):
-        return [x] if x.dtype.kind in kinds else []
-    return [t for v in x for t in leaves(v)] if isinstance(x, (list, tuple)) else []
-
-
-def tensors(x):
-    if isinstance(x, (np.ndarray, DoubleArray)):
-        t = wrap(x, None)
-        return t.requires_grad_() if x.dtype.kind in "fc" else t
-    return type(x)([tensors(v) for v in x]) if isinstance(x, list) and x and isinstance(x[0], (np.ndarray, DoubleArray)) else x
-
-
-def run(f, inputs, kwargs, place, order=1):
-    """Outputs, gradients and (order 2) gradients of the gradients, as arrays of their device."""
-    xs = [tensors(x) for x in inputs]
-    ys = outputs(f(*xs, **kwargs))
-    out, found = [y for y in ys if isinstance(y, Tensor) and y.requires_grad], []
-    for k in range(order):
-        if not out or not leaves(xs):
-            break
-        seeds = [place(np.cos(np.arange(y.size) + k).reshape(y.shape).astype(y.dtype)) for y in out]
-        gs = grad(out, leaves(xs), seeds, allow_unused=True, create_graph=k + 1 < order)
-        found += [g if g is None else g.data for g in gs]
-        out = [g for g in gs if g is not None and g.requires_grad]
-    return [y.data if isinstance(y, Tensor) else y for y in ys], found
-
-
-def fetched(values):
-    return [v.get() if isinstance(v, DoubleArray) else np.asarray(v) for v in values if v is not None]
-
-
 def placed(inputs):
     """Whether anything among the inputs is on the double, so that the results must be too."""
     return any(placed(x) if isinstance(x, (list, tuple)) else isinstance(x, DoubleArray) for x in inputs)
-
-
-TOLERANCES = {"float16": 4e-3, "float32": 2e-5, "float64": 1e-11}
 
 
 @pytest.mark.parametrize("spec", [s for s in all_specs() if s.name not in CPU_ONLY], ids=lambda s: s.name)
@@ -126,7 +77,7 @@ def test_op_on_the_double(spec):
     for s, dtype in samples:
         order = min(spec.order, 1 if dtype == "float16" else 2)
         want_y, want_g = run(f, s.inputs, s.kwargs, lambda a: a, order)
-        inputs, kwargs = moved(s.inputs), keywords(s.kwargs)
+        inputs, kwargs = moved(s.inputs, put), keywords(s.kwargs, put)
         with contextlib.nullcontext() if spec.name in SYNCS else no_sync(sending=spec.name in SENDS):
             got_y, got_g = run(f, inputs, kwargs, put, order)
         for a, b in zip([*got_y, *got_g], [*want_y, *want_g], strict=True):
@@ -144,4 +95,4 @@ def test_exceptions_are_needed(name):
     spec = next(s for s in all_specs() if s.name == name)
     samples = [s.cast("float32") for s in spec.draw()]
     with no_sync(sending=name in SYNCS), pytest.raises((SynchronizationError, MinigradError)):
-        _ = [run(spec.function(), moved(s.inputs), keywords(s.kwargs), put) for s in samples]
+        _ = [run(spec.function(), moved(s.inputs, put), keywords(s.kwargs, put), put) for s in samples]

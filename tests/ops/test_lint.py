@@ -18,6 +18,9 @@ def called(path):
 
 
 NUMPY = {
+    "correlation": "NumPy's warnings in the branch for NumPy",
+    "gaussian": "NumPy's warnings in the branch for NumPy",
+    "recurrent/steps": "a table for C of where rows lie",
     "creation": "makes arrays on the CPU and sends them where they are wanted",
     "linalg/decompositions": "finfo",
     "normalization/layer": "finfo; integers of NumPy's kinds",

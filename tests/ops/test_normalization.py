@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.autograd import grad
+from minigrad.autograd import grad, node
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.testing import gradcheck, gradgradcheck
@@ -253,6 +253,25 @@ def test_failed_calls_change_no_statistics(call, error, words):
         call(mean, var)
     assert mean.tolist() == [1.0, 2.0, 3.0]
     assert var.tolist() == [1.0, 0.5, 2.0]
+
+
+def test_statistics_that_a_graph_has_saved_are_not_silently_others():
+    """A write to them is found where somebody holds them, and costs no check where nobody does."""
+    x, w = mg.tensor(draw(4, 3)), mg.tensor(draw(3), requires_grad=True)
+    mean, var = mg.tensor([1.0, 2.0, 3.0]), mg.tensor([1.0, 0.5, 2.0])
+    before = node.last_write
+    F.batch_norm(x, mean, var, training=True)
+    assert (mean._version, var._version, node.last_write) == (1, 1, before)
+    for saved in (mean, mean[1:], mean.detach(), mean.data):
+        y = (w[: saved.shape[0]] * saved).sum()
+        F.batch_norm(x, mean, var, training=True)
+        with pytest.raises(GraphError, match="batch_norm has overwritten"):
+            y.backward()
+    array = mean.data.copy()
+    y = (w * array).sum()
+    F.batch_norm(x, array, None, training=True)
+    with pytest.raises(GraphError, match="batch_norm has overwritten"):
+        y.backward()
 
 
 def test_statistics_may_run_on_before_backward():

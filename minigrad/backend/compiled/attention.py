@@ -1,6 +1,7 @@
 """Attention in one go, head by head; and what NumPy's form does with its scores between two products: one pass where NumPy makes many."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,22 +38,31 @@ def attention(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
+@lru_cache(1024)
+def _apart(shape: tuple, strides: tuple, itemsize: int) -> int:
+    """How many bytes the thirds of an array without gaps are apart, if it has thirds that lie like this; 0: it has not."""
+    dense, apart = itemsize, 0
+    for stride, length in sorted(zip(strides, shape, strict=True)):
+        if stride == 3 * dense and not apart:
+            apart, dense = dense, stride
+        if length != 1 and stride != dense:
+            return 0
+        dense *= length
+    return apart
+
+
 def _thirds(q: Any, k: Any, v: Any) -> Any:
     """Where q, k and v are thirds of an array, one after the other along some axis, room for such thirds; joining them costs nothing."""
-    if q.base is None or q.base is not k.base or k.base is not v.base or not q.strides == k.strides == v.strides or q.shape != v.shape:
+    if q.base is None or q.base is not k.base or k.base is not v.base or not q.strides == k.strides == v.strides:
+        return None
+    apart = _apart(q.shape, q.strides, q.itemsize)
+    if not apart or not q.shape == k.shape == v.shape:
         return None
     a, b, c = [x.__array_interface__["data"][0] for x in (q, k, v)]
-    dense, jumped = q.itemsize, False
-    for stride, length in sorted(zip(q.strides, q.shape, strict=True)):
-        if stride == 3 * dense and not jumped:
-            jumped, dense = b - a == c - b == dense, stride
-        if length != 1 and stride != dense:
-            return None
-        dense *= length
-    if not jumped or k.shape != q.shape:
+    if not b - a == c - b == apart:
         return None
     room = empty(3 * q.size, float32)
-    return [np.ndarray(q.shape, float32, room, place, q.strides) for place in (0, b - a, c - a)]
+    return [ndarray(q.shape, float32, room, place, q.strides) for place in (0, apart, 2 * apart)]
 
 
 @FAMILY.form("scaled_dot_product_attention_gradient", "ooooooooooddi", least=64)

@@ -60,3 +60,13 @@ def _frozen_norm_gradient(c: Form, plain: Callable) -> Callable:
         return plain(g, wanted, kept, x, weight, bias, m, r)
 
     return slopes
+
+
+@FAMILY.form("running_statistics", "ooooodd", least=1)
+def _running_statistics(c: Form, plain: Callable) -> Callable:
+    def kernel(mean: Any, var: Any, counter: Any, m: Any, v: Any, momentum: Any, unbiased: float) -> None:
+        count = m if counter is None else counter
+        if m.size < c.least or type(momentum) is not float or c.call(mean, var, count, m, v, momentum, unbiased):
+            plain(mean, var, counter, m, v, momentum, unbiased)
+
+    return kernel

@@ -101,6 +101,22 @@ def radam(c: Form, plain: Callable | None) -> Callable:
     return step
 
 
+@FAMILY.form("adamax", "oooo" + "f" * 6, least=1)
+def adamax(c: Form, plain: Callable | None) -> Callable:
+    """A step of Adamax; says True where it is left to ``Adamax.update``, and nothing was written."""
+
+    def step(p: Sequence[Any], g: Sequence[Any], arrays: dict[str, Sequence[Any]], counters: dict[str, Any], group: dict[str, Any]) -> bool:
+        if len(p) < c.least:
+            return True
+        b1, b2 = group["betas"]
+        return c.call(
+            *map(addresses, (p, g, arrays["exp_avg"], arrays["exp_avg_sq"])),
+            *(group["lr"] / (1 - b1 ** counters["step"]), group["weight_decay"], 1 - b1, b2, group["eps"], -1 if group["maximize"] else 1),
+        )
+
+    return step
+
+
 @FAMILY.form("rmsprop", "ooooofffffffi", least=1)
 def rmsprop(c: Form, plain: Callable | None) -> Callable:
     """A step of RMSprop; says True where it is left to ``RMSprop.update``, and nothing was written."""

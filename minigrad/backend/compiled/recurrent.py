@@ -9,7 +9,7 @@ from .forms import Family, Form
 
 FAMILY = Family("recurrent")
 LEAST = 64
-ordered, float32 = np.ascontiguousarray, np.dtype("float32")
+empty, ordered, float32 = np.empty, np.ascontiguousarray, np.dtype("float32")
 
 
 @FAMILY.form("rows_apart", "", LEAST)
@@ -18,11 +18,15 @@ def _rows_apart(c: Form, plain: Callable) -> Callable:
     return lambda x: x.shape[1] if x.size >= c.least and x.dtype == float32 else plain(x)
 
 
-@FAMILY.form("rnn_walk", "ooooll", LEAST)
+@FAMILY.form("rnn_walk", "oooooooll", LEAST)
 def _rnn_walk(c: Form, plain: Callable) -> Callable:
-    def kernel(y: Any, w: Any, h0: Any, walk: Any, relu: bool) -> None:
-        if y.size < c.least or c.call(y, ordered(w), ordered(h0), walk.table, walk.apart, relu):
-            plain(y, w, h0, walk, relu)
+    def kernel(x: Any, w_x: Any, bias: Any, w: Any, h0: Any, walk: Any, relu: bool) -> Any:
+        n, width = x.shape[0], h0.shape[1]
+        if n * width >= c.least and x.dtype == float32:
+            y = empty((n, width), float32)
+            if not c.call(x, ordered(w_x), x if bias is None else bias, ordered(w), ordered(h0), y, walk.table, walk.apart, relu):
+                return y
+        return plain(x, w_x, bias, w, h0, walk, relu)
 
     return kernel
 
@@ -36,13 +40,17 @@ def _rnn_walk_gradient(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-@FAMILY.form("lstm_walk", "ooooooool", LEAST)
+@FAMILY.form("lstm_walk", "oooooooooool", LEAST)
 def _lstm_walk(c: Form, plain: Callable) -> Callable:
-    def kernel(gates: Any, w: Any, v: Any, h0: Any, c0: Any, y: Any, states: Any, walk: Any) -> None:
-        weight = ordered(w)
-        projection = weight if v is None else ordered(v)
-        if y.size < c.least or c.call(gates, weight, projection, ordered(h0), ordered(c0), y, states, walk.table, walk.apart):
-            plain(gates, w, v, h0, c0, y, states, walk)
+    def kernel(x: Any, w_x: Any, bias: Any, w: Any, v: Any, h0: Any, c0: Any, walk: Any) -> Any:
+        n, units = x.shape[0], c0.shape[1]
+        if n * units >= c.least and x.dtype == float32:
+            weight = ordered(w)
+            made = empty((n, 4 * units), float32), empty((n, h0.shape[1]), float32), empty((n, units), float32)
+            shift, projection = x if bias is None else bias, weight if v is None else ordered(v)
+            if not c.call(x, ordered(w_x), shift, weight, projection, ordered(h0), ordered(c0), *made, walk.table, walk.apart):
+                return made
+        return plain(x, w_x, bias, w, v, h0, c0, walk)
 
     return kernel
 
@@ -73,11 +81,16 @@ def _lstm_walk_gradient(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-@FAMILY.form("gru_walk", "ooooooo" + "l", LEAST)
+@FAMILY.form("gru_walk", "ooooooooool", LEAST)
 def _gru_walk(c: Form, plain: Callable) -> Callable:
-    def kernel(gates: Any, w: Any, bias: Any, h0: Any, inner: Any, y: Any, walk: Any) -> None:
-        if y.size < c.least or c.call(gates, ordered(w), ordered(bias), ordered(h0), inner, y, walk.table, walk.apart):
-            plain(gates, w, bias, h0, inner, y, walk)
+    def kernel(x: Any, w_x: Any, shift: Any, w: Any, bias: Any, h0: Any, walk: Any) -> Any:
+        n, units = x.shape[0], h0.shape[1]
+        if n * units >= c.least and x.dtype == float32:
+            made = empty((n, 3 * units), float32), empty((n, units), float32), empty((n, units), float32)
+            given = (x, ordered(w_x), x if shift is None else shift, ordered(w), ordered(bias), ordered(h0))
+            if not c.call(*given, *made, walk.table, walk.apart):
+                return made
+        return plain(x, w_x, shift, w, bias, h0, walk)
 
     return kernel
 
@@ -92,13 +105,15 @@ def _gru_walk_gradient(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-@FAMILY.form("weight_slope", "ooooo" + "ll", LEAST)
-def _weight_slope(c: Form, plain: Callable) -> Callable:
-    def kernel(slopes: Any, columns: tuple[int, int], states: Any, first: Any, walk: Any) -> Any:
-        if slopes.size >= c.least:
-            y = np.empty((columns[1] - columns[0], states.shape[1]), np.float32)
-            if not c.call(slopes, states, ordered(first), y, walk.table, walk.apart, columns[0]):
-                return y
-        return plain(slopes, columns, states, first, walk)
+@FAMILY.form("weight_slopes", "oooooooo" + "ll", LEAST)
+def _weight_slopes(c: Form, plain: Callable) -> Callable:
+    def kernel(slopes: Any, column: int, x: Any, states: Any, first: Any, walk: Any) -> Any:
+        if slopes.size >= c.least and slopes.dtype == float32:
+            lead = slopes.shape[1]
+            of_h: Any = empty((lead - column, states.shape[1]), float32)
+            of_x, sums = (None, None) if x is None else (empty((lead - column, x.shape[1]), float32), empty(lead, float32))
+            if not c.call(slopes, slopes if x is None else x, states, ordered(first), of_x, of_h, sums, walk.table, walk.apart, column):
+                return of_x, of_h, sums
+        return plain(slopes, column, x, states, first, walk)
 
     return kernel

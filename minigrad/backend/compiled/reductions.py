@@ -1,6 +1,7 @@
 """Sums and means over axes, with double precision in between: of gradients of biases, of rows, of whole arrays; on all threads."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import groupby
 from math import prod
 from typing import Any
@@ -30,15 +31,30 @@ def _lengths(shape: Any, reduced: Any) -> Any:
     return 0 if runs[0][0] else 1, *lengths
 
 
+@lru_cache(1024)
+def _sums(shape: Any, axis: Any, keepdims: bool) -> Any:
+    """The shape of the sums over axes (None: all), and the lengths that C is told; None: those have no form in C."""
+    axes = tuple(range(len(shape))) if axis is None else axis
+    lengths = _lengths(shape, axes)
+    return lengths and (tuple([1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes]), lengths)
+
+
+@lru_cache(1024)
+def _repeated(shape: Any, target: Any) -> Any:
+    """The lengths that C is told of the sum over those axes along which ``target`` was broadcast to ``shape``."""
+    lead = len(shape) - len(target)
+    return _lengths(shape, tuple([i for i, n in enumerate(shape) if i < lead or target[i - lead] != n]))
+
+
 def _reduction(c: Form, plain: Callable) -> Callable:
     averaged = c.declared.name == "mean"
 
     def kernel(x: Any, axis: Any, keepdims: bool) -> Any:
         if x.size >= c.least and x.dtype == float32:
-            axes = range(x.ndim) if axis is None else axis
-            lengths = _lengths(x.shape, axes)
-            if lengths is not None:
-                y = empty([1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes], float32)
+            found = _sums(x.shape, axis, keepdims)
+            if found is not None:
+                shape, lengths = found
+                y = empty(shape, float32)
                 if not c.call(x, y, *lengths, x.size // y.size if averaged else 1):
                     return y
         return plain(x, axis, keepdims)
@@ -56,8 +72,7 @@ def sum_to(c: Form, plain: Callable) -> Callable:
 
     def kernel(x: Any, shape: Any) -> Any:
         if x.size >= c.least and x.dtype == float32:
-            lead = x.ndim - len(shape)
-            lengths = _lengths(x.shape, [i for i, n in enumerate(x.shape) if i < lead or shape[i - lead] != n])
+            lengths = _repeated(x.shape, shape)
             if lengths is not None:
                 y = empty(shape, float32)
                 if not c.call(x, y, *lengths, 1):

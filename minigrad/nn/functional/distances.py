@@ -10,13 +10,13 @@ from ...ops.arithmetic import maximum
 from ...ops.axes import moveaxis
 from ...ops.indexing import take
 from ...ops.linalg.norms import vector_norm
-from ...ops.losses import given
+from ...ops.losses import measured
 from ...ops.reduce import sum
 from .targets import as_numbers, check_not_negative, check_positive
 
 
 def _pair(who: str, x1: Any, x2: Any) -> tuple[Any, Any]:
-    x1, x2 = given(x1), given(x2)
+    x1, x2 = measured(x1), measured(x2)
     for m, n in zip(reversed(x1.shape), reversed(x2.shape), strict=False):
         if m != n and 1 not in (m, n):
             raise ShapeError(f"{who}: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must have shapes that broadcast")
@@ -73,7 +73,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
         [5.0]
     """
     p, eps = number("pairwise_distance", "p", p), number("pairwise_distance", "eps", eps)
-    x1, x2 = given(x1), given(x2)
+    x1, x2 = measured(x1), measured(x2)
     if not len(x1.shape) or not len(x2.shape) or x1.shape[-1] != x2.shape[-1]:
         raise ShapeError(
             f"pairwise_distance: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} must hold vectors of one length in their last axis"
@@ -103,7 +103,7 @@ def pdist(x: Any, p: float = 2.0) -> Any:
         [1.0, 3.0, 2.0]
     """
     p = check_not_negative("pdist", p=p)
-    x = given(x)
+    x = measured(x)
     if len(x.shape) < 2:
         raise ShapeError(f"pdist: x must be (..., rows, length), got shape {tuple(x.shape)}")
     n = x.shape[-2]

@@ -6,21 +6,22 @@ from ...autograd.tensor import raw
 from ...backend.arrays import namespace
 from ...errors import ShapeError
 from ...ops.activation import logsigmoid
-from ...ops.arithmetic import minimum
+from ...ops.deviations import absolute_error, binary_error, check_probabilities, huber_error, logistic_error, squared_error
 from ...ops.indexing import take_along_axis
 from ...ops.logic import where
-from ...ops.losses import checked_labels, class_weights, given, log_cosh, reduced, surprise
-from ...ops.powers import square
+from ...ops.losses import checked_labels, class_weights, given, log_cosh, measured, reduced
 from ...ops.reduce import sum
 from ...ops.shape import reshape
-from .targets import alike, check_not_negative, check_positive, factor
+from .targets import alike, check_not_negative, check_positive, check_reduction, factor
 
 
 # -- of numbers -------------------------------------------------------------------------------------------------------
-def _weighted(who: str, losses: Any, reduction: str, weight: Any) -> Any:
+def _weighted(who: str, loss: Any, input: Any, target: Any, reduction: str, weight: Any) -> Any:
     """The losses reduced; with weights the mean is over these, and 0 where they are all 0."""
+    input, target = alike(who, input=input, target=target)
     if weight is None:
-        return reduced(who, losses, reduction)
+        return loss(input, target, check_reduction(who, reduction))
+    losses = loss(input, target, "none")
     w = factor(who, "weight", weight, losses, whole=True)
     total = None
     if reduction == "mean":
@@ -50,8 +51,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
         >>> F.mse_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0])).item()
         2.0
     """
-    input, target = alike("mse_loss", input=input, target=target)
-    return _weighted("mse_loss", square(input - target), reduction, weight)
+    return _weighted("mse_loss", squared_error, input, target, reduction, weight)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
@@ -64,15 +64,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
         >>> F.l1_loss(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 4.0])).item()
         1.0
     """
-    input, target = alike("l1_loss", input=input, target=target)
-    return _weighted("l1_loss", abs(input - target), reduction, weight)
-
-
-def _huber(who: str, input: Any, target: Any, delta: float) -> Any:
-    input, target = alike(who, input=input, target=target)
-    a = abs(input - target)
-    m = minimum(a, delta)
-    return m * (a - 0.5 * m)  # at |a| = delta both branches of the minimum have the same gradient
+    return _weighted("l1_loss", absolute_error, input, target, reduction, weight)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
@@ -98,10 +90,12 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         [0.125, 2.5]
     """
     delta = check_positive("huber_loss", delta=delta)
-    losses = _huber("huber_loss", input, target, delta)
-    if weight is not None:
-        losses = losses * factor("huber_loss", "weight", weight, losses, whole=True)
-    return reduced("huber_loss", losses, reduction)
+    input, target = alike("huber_loss", input=input, target=target)
+    check_reduction("huber_loss", reduction)
+    if weight is None:
+        return huber_error(input, target, reduction, delta)
+    losses = huber_error(input, target, "none", delta)
+    return reduced("huber_loss", losses * factor("huber_loss", "weight", weight, losses, whole=True), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -122,7 +116,9 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     beta = check_not_negative("smooth_l1_loss", beta=beta)
     if beta == 0:
         return l1_loss(input, target, reduction)
-    return reduced("smooth_l1_loss", _huber("smooth_l1_loss", input, target, beta) / beta, reduction)
+    input, target = alike("smooth_l1_loss", input=input, target=target)
+    losses = huber_error(input, target, check_reduction("smooth_l1_loss", reduction), beta)
+    return losses if beta == 1 else losses / beta
 
 
 def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -170,7 +166,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         >>> F.nll_loss(mg.tensor([[-0.25, -1.5], [-2.0, -0.25]]), mg.tensor([0, 0])).item()
         1.125
     """
-    input, target = given(input), given(target)
+    input, target = measured(input), given(target)
     shape = tuple(input.shape)
     if not shape:
         raise ShapeError("nll_loss: input must be (N, C), (N, C, d1, ...) or (C,), got shape ()")
@@ -215,8 +211,13 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         [100.0, 100.0]
     """
     who = "binary_cross_entropy"
-    losses = surprise(*alike(who, input=input, target=target))
-    return reduced(who, losses if weight is None else losses * factor(who, "weight", weight, losses), reduction)
+    p, y = alike(who, input=input, target=target)
+    check_probabilities(who, p)
+    check_reduction(who, reduction)
+    if weight is None:
+        return binary_error(p, y, reduction)
+    losses = binary_error(p, y, "none")
+    return reduced(who, losses * factor(who, "weight", weight, losses), reduction)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> Any:
@@ -243,10 +244,13 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
     """
     who = "binary_cross_entropy_with_logits"
     x, y = alike(who, input=input, target=target)
-    s = logsigmoid(x)
-    if pos_weight is not None:
-        s = s * (y * (factor(who, "pos_weight", pos_weight, x) - 1) + 1)
-    losses = (1 - y) * x - s
+    check_reduction(who, reduction)
+    if pos_weight is None:
+        losses = logistic_error(x, y, "none" if weight is not None else reduction)
+        if weight is None:
+            return losses
+    else:
+        losses = (1 - y) * x - logsigmoid(x) * (y * (factor(who, "pos_weight", pos_weight, x) - 1) + 1)
     return reduced(who, losses if weight is None else losses * factor(who, "weight", weight, losses), reduction)
 
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ...autograd.arguments import number
+from ...autograd.arguments import number, together
 from ...autograd.tensor import raw
 from ...backend.arrays import namespace
 from ...errors import DTypeError, IndexRangeError, ShapeError
 from ...ops.activation import logsigmoid
 from ...ops.arithmetic import clip
 from ...ops.indexing import take_along_axis
-from ...ops.losses import checked_labels, class_weights, given, on_cpu, reduced
+from ...ops.losses import checked_labels, class_weights, given, measured, on_cpu, reduced
 from ...ops.powers import square
 from ...ops.reduce import mean, sum
 from ...ops.shape import reshape
@@ -90,7 +90,8 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, 
 
 def _rows(who: str, input: Any, target: Any, less: int) -> tuple[Any, Any]:
     """Scores (N, C) or (C,), and a target with ``less`` axes fewer."""
-    input, target = given(input), given(target)
+    input, target = measured(input), given(target)
+    together(who, input, target)
     if len(input.shape) not in (1, 2) or len(target.shape) != len(input.shape) - less:
         expected = "(N,) or ()" if less else "the same"
         raise ShapeError(f"{who}: input must be (N, C) or (C,), target {expected}; got {tuple(input.shape)} and {tuple(target.shape)}")

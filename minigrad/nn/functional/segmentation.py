@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...autograd.arguments import together
 from ...backend import is_inexact
 from ...backend.arrays import namespace
 from ...errors import DTypeError, ShapeError
@@ -10,7 +11,7 @@ from ...ops.arithmetic import clip
 from ...ops.exponential import exp, expm1
 from ...ops.indexing import take_along_axis
 from ...ops.logic import where
-from ...ops.losses import checked_labels, class_weights, given, reduced
+from ...ops.losses import checked_labels, class_weights, given, measured, reduced
 from ...ops.powers import square
 from ...ops.reduce import sum
 from ...ops.shape import reshape
@@ -54,7 +55,7 @@ def focal_loss(input: Any, target: Any, alpha: Any = None, gamma: float = 2.0, i
     who = "focal_loss"
     gamma = check_not_negative(who, gamma=gamma)
     check_reduction(who, reduction)
-    input, target = given(input), given(target)
+    input, target = measured(input), given(target)
     if not is_inexact(input.dtype):
         raise DTypeError(f"{who}: input must be floating logits, got {input.dtype}")
     if tuple(input.shape) == tuple(target.shape):
@@ -123,7 +124,8 @@ def dice_loss(input: Any, target: Any, smooth: float = 1.0, reduction: str = "me
     who = "dice_loss"
     smooth = check_not_negative(who, smooth=smooth)
     check_reduction(who, reduction)
-    p, t = given(input), given(target)
+    p, t = measured(input), given(target)
+    together(who, p, t)
     shape = tuple(p.shape)
     if len(shape) < 3:
         raise ShapeError(f"{who}: input must be (N, C, d1, ...), probabilities of C masks, got shape {shape}")

@@ -7,7 +7,7 @@ from ...autograd.tensor import raw
 from ...backend import is_inexact
 from ...backend.arrays import namespace
 from ...errors import ShapeError
-from ...ops.losses import given, on_cpu
+from ...ops.losses import given, measured, on_cpu
 from ...ops.shape import astype
 
 
@@ -42,7 +42,7 @@ def alike(who: str, **arguments: Any) -> tuple[Any, ...]:
 
     Integers beside a floating first argument are taken in its dtype.
     """
-    found = {name: given(v) for name, v in arguments.items()}
+    found = {name: measured(v) for name, v in arguments.items()}
     if len({tuple(v.shape) for v in found.values()}) > 1:
         shapes = " and ".join([f"{name} {tuple(v.shape)}" for name, v in found.items()])
         raise ShapeError(f"{who}: {shapes} must have the same shape; nothing is broadcast")

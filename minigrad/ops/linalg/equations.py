@@ -12,6 +12,7 @@ from ..arithmetic import conj
 from ..contraction import arraylike
 from ..diagonals import tril, triu
 from ..joining import concat
+from ..losses import measured
 from ..products import matmul, transposed
 from ..shape import reshape
 
@@ -21,7 +22,7 @@ def matrix(name: str, x: Any, square: bool = False, real: bool = False, constant
 
     ``real``: complex ones are refused, but for constants if ``constant``.
     """
-    x = arraylike(x)
+    x = measured(arraylike(x))
     if x.ndim < 2:
         raise ShapeError(f"{name}: expected a matrix or a stack of matrices, got shape {tuple(x.shape)}")
     if square and x.shape[-1] != x.shape[-2]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...autograd.arguments import normal_axis, unexpected
 from ...autograd.forms import apply, general
+from ...autograd.op import compiled
 from ...errors import ShapeError
 from .. import reduce
 from ..arithmetic import conj
@@ -38,6 +39,7 @@ def _p_rule(g: Any, y: Any, x: Any, shape: tuple, p: float, axis: tuple[int, ...
 
 
 _p_op = general(_p_norm, _p_rule, name="vector_norm")
+compiled("lines", _p_op)
 
 
 def _inexact(x: Any) -> Any:

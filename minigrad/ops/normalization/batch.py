@@ -1,11 +1,12 @@
 """Norms with a memory: over a batch or over the positions of one channel, with running means and variances for evaluation."""
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
+from ...autograd.forms import general
 from ...autograd.fused import fused
-from ...autograd.inplace import check_writable
-from ...autograd.node import stamp
+from ...autograd.inplace import check_writable, stamp_buffers
 from ...autograd.op import compiled
 from ...autograd.tensor import Tensor, raw
 from ...backend import working_dtype
@@ -68,10 +69,18 @@ def _frozen(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float, how
 
 
 # -- running statistics -----------------------------------------------------------------------------------------------
+@lru_cache(1024)
+def _laid(shape: tuple[int, ...], first: int) -> tuple[tuple, tuple, int]:
+    """Of x (N, C, ...): the shape in which a number per channel is broadcast to it; its axes from ``first`` on, without that of the
+    channels; how many numbers a mean over these is taken of."""
+    axes = tuple([a for a in range(first, len(shape)) if a != 1])
+    return (1, shape[1], *[1] * (len(shape) - 2)), axes, prod([shape[a] for a in axes])
+
+
 def _open(who: str, axes: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, own: bool) -> tuple:
-    """The arguments of either norm, checked, and the shape in which a number per channel is broadcast to x."""
+    """The arguments of either norm, checked."""
     x = floating(who, x)
-    shape = tuple(x.shape)
+    shape = x.shape
     if len(shape) < axes:
         raise ShapeError(f"{who}: x must be (N, C{', L' if axes == 3 else ''}, ...), got shape {shape}")
     for name, t in (("running_mean", mean), ("running_var", var)):
@@ -81,20 +90,32 @@ def _open(who: str, axes: int, x: Any, weight: Any, bias: Any, mean: Any, var: A
             raise DTypeError(f"{who}: {name} is written to, so it must be a Tensor or an array, got {type(t).__name__}")
     if not own and (mean is None or var is None):
         raise ValueError(f"{who}: without the statistics of x, both running_mean and running_var are needed")
-    fit = fitting(who, (shape[1],), f"one per channel of x {shape}", weight=weight, bias=bias, running_mean=mean, running_var=var)
-    return (x, *fit, (1, shape[1], *[1] * (len(shape) - 2)))
+    return (x, *fitting(who, (shape[1],), ("one per channel of x", shape), weight=weight, bias=bias, running_mean=mean, running_var=var))
 
 
-def _follow(who: str, momentum: Any, *pairs: tuple) -> None:
-    """Move running statistics towards new ones, (1 - momentum) old + momentum new: all of them, or none where one does not fit."""
-    moved = []
-    for running, new in pairs:
-        if running is not None:
-            a = raw(running)
-            moved.append((a, a * (1 - momentum) + new.reshape(a.shape) * momentum))
-    for a, values in moved:
+def _moved(xp: Any, mean: Any, var: Any, counter: Any, m: Any, v: Any, momentum: Any, unbiased: float) -> None:
+    """(1 - momentum) old + momentum new, written to running statistics: both, or none where one does not fit; None: it is not there.
+
+    The counter, if there is one, counts this.
+    """
+    pairs = [(a, new) for a, new in ((mean, m), (var, v * unbiased)) if a is not None]
+    moved = [a * (1 - momentum) + new.reshape(a.shape) * momentum for a, new in pairs]
+    for (a, _), values in zip(pairs, moved, strict=True):
         a[...] = values
-        stamp(a, who)
+    if counter is not None:
+        counter += 1
+
+
+MOVED = general(_moved, inputs=5, name="running_statistics")
+compiled("batchnorm", MOVED)
+
+
+def _follow(who: str, momentum: Any, mean: Any, var: Any, counter: Any, m: Any, v: Any, unbiased: float) -> None:
+    """Move running statistics towards those of a batch, of which the variance is ``unbiased`` times as large."""
+    buffers = [t for t in (mean, var, counter) if t is not None]
+    if buffers:
+        MOVED.kernels[type(m)](raw(mean), raw(var), raw(counter), m, v, momentum, unbiased)
+        stamp_buffers(buffers, who)
 
 
 def batch_norm(
@@ -140,23 +161,28 @@ def batch_norm(
         >>> [round(v, 4) for v, in y.tolist()], mean.tolist(), var.tolist()
         ([-1.0, 1.0], [1.0], [1.5])
     """
+    return counting_norm(x, running_mean, running_var, None, weight, bias, training, momentum, eps)
+
+
+def counting_norm(
+    x: Any, running_mean: Any, running_var: Any, counter: Any, weight: Any, bias: Any, training: bool, momentum: Any, eps: float
+) -> Any:
+    """``batch_norm`` that also counts how often the running statistics moved, in a Tensor of one integer or None."""
     who = "batch_norm"
-    x, weight, bias, running_mean, running_var, how = _open(who, 2, x, weight, bias, running_mean, running_var, training)
+    x, weight, bias, running_mean, running_var = _open(who, 2, x, weight, bias, running_mean, running_var, training)
+    how, axes, n = _laid(x.shape, 0)
     eps = positive(who, eps)
     if not training:
         return _frozen(x, weight, bias, running_mean, running_var, eps, how)
-    shape = tuple(x.shape)
-    n = prod(shape) // max(shape[1], 1)
-    if n < 2 and shape[1]:
+    if n < 2 and how[1]:
         raise ShapeError(
-            f"{who}: a variance over the batch needs more than one value per channel, got {n} (x {shape}); "
+            f"{who}: a variance over the batch needs more than one value per channel, got {n} (x {x.shape}); "
             "use a larger batch (a loader's drop_last=True leaves out the small one at the end), or eval() with running statistics"
         )
     if eps == 0:
         raise ValueError(f"{who}: eps must be positive in training, got 0")
-    axes = tuple([a for a in range(len(shape)) if a != 1])
     y, m, v = BATCH_NORM(x, weight, bias, axes, eps, how, True)
-    _follow(who, momentum, (running_mean, m), (running_var, v * (n / max(n - 1, 1))))
+    _follow(who, momentum, running_mean, running_var, counter, m, v, n / max(n - 1, 1))
     return y
 
 
@@ -198,19 +224,18 @@ def instance_norm(
         [[[-1.0, 1.0], [-1.0, 1.0]]]
     """
     who = "instance_norm"
-    x, weight, bias, running_mean, running_var, how = _open(who, 3, x, weight, bias, running_mean, running_var, use_input_stats)
+    x, weight, bias, running_mean, running_var = _open(who, 3, x, weight, bias, running_mean, running_var, use_input_stats)
+    how, axes, n = _laid(x.shape, 2)
     eps = positive(who, eps)
     if not use_input_stats:
         return _frozen(x, weight, bias, running_mean, running_var, eps, how)
-    shape = tuple(x.shape)
-    n = prod(shape[2:])
     if n < 2:
-        raise ShapeError(f"{who}: more than one position is needed for a variance, got {n} (x {shape}); use batch_norm or layer_norm")
-    y, m, v = INSTANCE_NORM(x, weight, bias, tuple(range(2, len(shape))), eps, how, True)
-    if shape[0] and (running_mean is not None or running_var is not None):
+        raise ShapeError(f"{who}: more than one position is needed for a variance, got {n} (x {x.shape}); use batch_norm or layer_norm")
+    y, m, v = INSTANCE_NORM(x, weight, bias, axes, eps, how, True)
+    if x.shape[0] and (running_mean is not None or running_var is not None):
         xp = namespace(type(m))
-        over_batch = [total(xp, s, (0,)) / shape[0] for s in (m, v)]
-        _follow(who, momentum, (running_mean, over_batch[0]), (running_var, over_batch[1] * (n / (n - 1))))
+        m, v = [total(xp, s, (0,)) / x.shape[0] for s in (m, v)]  # over the batch
+        _follow(who, momentum, running_mean, running_var, None, m, v, n / (n - 1))
     return y
 
 

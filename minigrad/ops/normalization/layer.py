@@ -1,5 +1,6 @@
 """Norms of single samples: over their last axes, or over groups of their channels."""
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -32,16 +33,22 @@ def lengths_of(who: str, normalized_shape: Any) -> tuple[int, ...]:
     return lengths(who, "normalized_shape", many, len(many), 1)
 
 
+@lru_cache(1024)
+def _last(who: str, whole: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple, tuple]:
+    """Of x with the shape ``whole`` that ends in ``shape``: those last axes, and the shape in which a weight is broadcast to it."""
+    n, k = len(whole), len(shape)
+    if whole[-k:] != shape:
+        raise ShapeError(f"{who}: x {whole} does not end in normalized_shape {shape}")
+    return tuple(range(n - k, n)), (*[1] * (n - k), *shape)
+
+
 def _over_last(who: str, op: Any, x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: Any) -> Any:
     x, shape = floating(who, x), lengths_of(who, normalized_shape)
-    n, k = len(x.shape), len(shape)
-    if tuple(x.shape[-k:]) != shape:
-        raise ShapeError(f"{who}: x {tuple(x.shape)} does not end in normalized_shape {shape}")
-    weight, bias = fitting(who, shape, "normalized_shape", weight=weight, bias=bias)
+    axes, how = _last(who, x.shape, shape)
+    weight, bias = fitting(who, shape, ("normalized_shape",), weight=weight, bias=bias)
     if eps is None:
         eps = np.finfo(working_dtype(x.dtype)).eps
-    how = (*[1] * (n - k), *shape)
-    return op(x, weight, bias, tuple(range(n - k, n)), positive(who, eps), how, op is LAYER_NORM)
+    return op(x, weight, bias, axes, positive(who, eps), how, op is LAYER_NORM)
 
 
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -131,7 +138,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     channels = shape[1]
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(f"{who}: num_groups={num_groups} must divide the channels of x, {channels} (x {shape})")
-    weight, bias = fitting(who, (channels,), f"one per channel of x {shape}", weight=weight, bias=bias)
+    weight, bias = fitting(who, (channels,), ("one per channel of x", shape), weight=weight, bias=bias)
     each = channels // num_groups
     parted = reshape(x, (shape[0], num_groups, each, prod(shape[2:])))
     y = GROUP_NORM(parted, weight, bias, (2, 3), positive(who, eps), (1, num_groups, each, 1), True)

@@ -10,7 +10,7 @@ from ...autograd.op import Op
 from ...errors import ShapeError
 from ..arithmetic import maximum
 from ..linalg import vector_norm
-from ..losses import wide
+from ..losses import measured, wide
 from ..powers import square
 from .moments import floating, positive, widened
 
@@ -41,7 +41,7 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12, **other
     """
     if other:
         raise unexpected("normalize", other)
-    x, eps = floating("normalize", x), positive("normalize", eps)
+    x, eps = floating("normalize", measured(x)), positive("normalize", eps)
     v = widened(x)
     y = v / maximum(vector_norm(v, axis, True, ord=p), eps)
     return y if y.dtype == x.dtype else cast(y, x.dtype)

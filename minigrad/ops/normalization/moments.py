@@ -154,17 +154,18 @@ def floating(who: str, x: Any) -> Any:
     return x
 
 
-def fitting(who: str, expected: tuple[int, ...], because: str, **tensors: Any) -> tuple:
-    """The weight, the bias and what else must have this shape (or be None), as Tensors or arrays.
+def fitting(who: str, expected: tuple[int, ...], because: tuple, **tensors: Any) -> tuple:
+    """The weight, the bias and what else must have this shape (or be None), as Tensors or arrays; ``because`` is told if not.
 
     Raises:
         ShapeError: one has another.
     """
     out = []
     for name, t in tensors.items():
-        t = None if t is None else given(t)
-        if t is not None and tuple(t.shape) != expected:
-            raise ShapeError(f"{who}: {name} has shape {tuple(t.shape)}, expected {expected}, {because}")
+        if t is not None:
+            t = given(t)
+            if t.shape != expected:
+                raise ShapeError(f"{who}: {name} has shape {t.shape}, expected {expected}, {' '.join([str(b) for b in because])}")
         out.append(t)
     return tuple(out)
 

@@ -91,10 +91,10 @@ def standard(kind: str, rng: np.random.Generator, shape: tuple[int, ...], dtype:
     work = working_dtype(dtype) if dtype.itemsize <= 2 else dtype
     work = work if work in (np.float32, np.float64) else np.dtype("float64")
     if kind == "uniform":
-        return np.asarray(rng.random(shape, dtype=work))
+        return rng.random(shape, dtype=work)
     if kind == "normal":
-        return np.asarray(rng.standard_normal(shape, dtype=work))
-    e = np.asarray(rng.standard_exponential(shape, dtype=work))
+        return rng.standard_normal(shape, dtype=work)
+    e = rng.standard_exponential(shape, dtype=work)
     return np.maximum(e, np.finfo(work).tiny, out=e)  # so that its logarithm is finite
 
 

@@ -8,7 +8,6 @@ from ..fused import AFFINE, linear
 from ..joining import split
 from ..trigonometric import tanh
 from .steps import (
-    WEIGHT_SLOPE,
     Sizes,
     Walk,
     dense,
@@ -16,11 +15,10 @@ from .steps import (
     flow,
     last,
     like,
-    matrix,
+    parameter_slopes,
     rows_of,
     start,
     times,
-    total,
     unrolled,
     walk_kernels,
     widened,
@@ -73,9 +71,14 @@ def _step_gradient(xp: Any, slopes: Any, gates: Any, inner: Any, before: Any, d:
     d *= z
 
 
-def _walk(xp: Any, gates: Any, w: Any, bias: Any, h0: Any, inner: Any, y: Any, walk: Walk) -> None:
-    """The gates in place of what x gives to their arguments; inner parts and outputs."""
-    h, w = h0, w.T
+def _walk(xp: Any, x: Any, w_x: Any, shift: Any, w: Any, bias: Any, h0: Any, walk: Walk) -> tuple:
+    """The gates, in place of what x gives to their arguments, inner parts and outputs."""
+    n, wide = h0.shape[1], x.dtype
+    half = xp.full(3 * n, 0.5, wide)  # sigmoid(u) = tanh(u / 2) / 2 + 1/2: the halves go into the weights
+    half[2 * n :] = 1
+    gates = AFFINE.kernels[type(x)](x, w_x * half[:, None], None if shift is None else shift * half)
+    y, inner = xp.empty((len(gates), n), wide), xp.empty((len(gates), n), wide)
+    h, w = h0, (w * half[:, None]).T
     wider = xp.empty((len(h0), w.shape[1]), w.dtype)
     for step in walk.steps:
         now, k, _, _ = step
@@ -83,6 +86,7 @@ def _walk(xp: Any, gates: Any, w: Any, bias: Any, h0: Any, inner: Any, y: Any, w
         xp.matmul(before, w, out=more)
         h = y[now]
         _step(xp, gates[now], more, bias, before, inner[now], h)
+    return gates, inner, y
 
 
 def _walk_gradient(xp: Any, slopes: Any, gates: Any, inner: Any, y: Any, h0: Any, w: Any, g: Any, back: Any, walk: Walk) -> None:
@@ -104,16 +108,11 @@ def _gru(xp: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, s
     out, (x, h0, w_ih, w_hh, b_ih, b_hh) = widened(xp, x, h0, w_ih, w_hh, b_ih, b_hh)
     n, wide = w_hh.shape[1], x.dtype
     rows, walk = rows_of(x, sizes, reverse)
-    half = xp.full(3 * n, 0.5, wide)  # sigmoid(u) = tanh(u / 2) / 2 + 1/2: the halves go into the weights
-    half[2 * n :] = 1
-    bias = xp.zeros(n, wide) if b_hh is None else b_hh[2 * n :]
-    shift = None
+    bias, shift = xp.zeros(n, wide) if b_hh is None else b_hh[2 * n :], None
     if b_ih is not None:
-        shift = b_ih * half
-        shift[: 2 * n] += b_hh[: 2 * n] * 0.5
-    gates = AFFINE.kernels[type(x)](rows, w_ih * half[:, None], shift)
-    y, inner = xp.empty((len(gates), n), wide), xp.empty((len(gates), n), wide)
-    WALK[type(gates)](gates, w_hh * half[:, None], bias, start(xp, h0, sizes[0], n, wide), inner, y, walk)
+        shift = b_ih.copy()
+        shift[: 2 * n] += b_hh[: 2 * n]
+    gates, inner, y = WALK[type(x)](rows, w_ih, shift, w_hh, bias, start(xp, h0, sizes[0], n, wide), walk)
     made = (like(walk, y, x), last(xp, y, walk))
     return tuple([v.astype(out, copy=False) for v in made]), (gates, inner, y, walk)
 
@@ -138,23 +137,17 @@ def _gru_slopes(
     h0, back = start(xp, h0, rows, n, wide), flow(xp, gh, rows, n, wide)
     slopes = xp.empty((gates.shape[0], 4 * n), wide)
     WALK_GRADIENT[type(gates)](slopes, gates, inner, y, h0, w_hh, dense(xp, gy, walk), back, walk)
-    of_x = slopes[:, : 3 * n]
-    dx = dw = db = dc = None
+    dx = None
     if wanted[0]:
-        dx = like(walk, times(of_x, xp.concatenate((w_ih[2 * n :], w_ih[: 2 * n]))), x)
-    if wanted[2]:
-        dw = times(of_x.T, matrix(walk, x))
-        dw = xp.concatenate((dw[n:], dw[:n]))
-    if wanted[4] or wanted[5]:
-        sums = total(slopes)
-        db, dc = xp.concatenate((sums[n : 3 * n], sums[:n])), sums[n:]
+        dx = like(walk, times(slopes[:, : 3 * n], xp.concatenate((w_ih[2 * n :], w_ih[: 2 * n]))), x)
+    dw, dw_hh, sums = parameter_slopes(slopes, n, x, y, h0, walk, (wanted[2], wanted[3], wanted[4] or wanted[5]))
     return (
         dx,
         back if wanted[1] else None,
-        dw,
-        WEIGHT_SLOPE[type(y)](slopes, (n, 4 * n), y, h0, walk) if wanted[3] else None,
-        db if wanted[4] else None,
-        dc if wanted[5] else None,
+        None if dw is None else xp.concatenate((dw[n:], dw[:n])),
+        dw_hh,
+        xp.concatenate((sums[n : 3 * n], sums[:n])) if wanted[4] else None,
+        sums[n:] if wanted[5] else None,
     )
 
 

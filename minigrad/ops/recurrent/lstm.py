@@ -12,7 +12,6 @@ from ..fused import AFFINE, linear
 from ..joining import split
 from ..trigonometric import tanh
 from .steps import (
-    WEIGHT_SLOPE,
     Sizes,
     Walk,
     dense,
@@ -20,11 +19,10 @@ from .steps import (
     flow,
     last,
     like,
-    matrix,
+    parameter_slopes,
     rows_of,
     start,
     times,
-    total,
     unrolled,
     walk_kernels,
     widened,
@@ -77,9 +75,14 @@ def _step_gradient(xp: Any, slopes: Any, gates: Any, state: Any, before: Any, d:
     flow *= f
 
 
-def _walk(xp: Any, gates: Any, w: Any, v: Any, h0: Any, c0: Any, y: Any, c: Any, walk: Walk) -> None:
-    """The gates in place of what x gives to their arguments; outputs and states."""
-    h, state, w, v = h0, c0, w.T, None if v is None else v.T
+def _walk(xp: Any, x: Any, w_x: Any, bias: Any, w: Any, v: Any, h0: Any, c0: Any, walk: Walk) -> tuple:
+    """The gates, in place of what x gives to their arguments, outputs and states."""
+    n, wide = c0.shape[1], x.dtype
+    half = xp.full(4 * n, 0.5, wide)
+    half[2 * n : 3 * n] = 1
+    gates = AFFINE.kernels[type(x)](x, w_x * half[:, None], None if bias is None else bias * half)
+    y, c = xp.empty((len(gates), h0.shape[1]), wide), xp.empty((len(gates), n), wide)
+    h, state, w, v = h0, c0, (w * half[:, None]).T, None if v is None else v.T
     wider, room = xp.empty((len(c0), w.shape[1]), w.dtype), None if v is None else xp.empty_like(c0)
     for step in walk.steps:
         now, k, _, _ = step
@@ -93,6 +96,7 @@ def _walk(xp: Any, gates: Any, w: Any, v: Any, h0: Any, c0: Any, y: Any, c: Any,
         else:
             _step(xp, gates[now], more, before, state, room[:k])
             h[...] = xp.matmul(room[:k], v)
+    return gates, y, c
 
 
 def _walk_gradient(
@@ -135,12 +139,8 @@ def _lstm(xp: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_
     out, (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr) = widened(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
     rows, n, width, wide = sizes[0], w_hh.shape[0] // 4, w_hh.shape[1], x.dtype
     x_rows, walk = rows_of(x, sizes, reverse)
-    half = xp.full(4 * n, 0.5, wide)
-    half[2 * n : 3 * n] = 1
-    gates = AFFINE.kernels[type(x)](x_rows, w_ih * half[:, None], None if b_ih is None else (b_ih + b_hh) * half)
     h0, c0 = start(xp, h0, rows, width, wide), start(xp, c0, rows, n, wide)
-    y, c = xp.empty((len(gates), width), wide), xp.empty((len(gates), n), wide)
-    WALK[type(gates)](gates, w_hh * half[:, None], w_hr, h0, c0, y, c, walk)
+    gates, y, c = WALK[type(x)](x_rows, w_ih, None if b_ih is None else b_ih + b_hh, w_hh, w_hr, h0, c0, walk)
     made = (like(walk, y, x), last(xp, y, walk), last(xp, c, walk))
     return tuple([v.astype(out, copy=False) for v in made]), (gates, c, y, walk)
 
@@ -168,13 +168,13 @@ def _lstm_slopes(
     back, back_c, slopes = flow(xp, gh, rows, width, wide), flow(xp, gc, rows, n, wide), xp.empty_like(gates)
     projected: Any = None if w_hr is None else xp.empty_like(y)
     WALK_GRADIENT[type(gates)](slopes, gates, c, c0, w_hh, w_hr, dense(xp, gy, walk), back, back_c, projected, walk)
-    db = total(slopes) if wanted[5] or wanted[6] else None
+    dw, dw_hh, db = parameter_slopes(slopes, 0, x, y, h0, walk, (wanted[3], wanted[4], wanted[5] or wanted[6]))
     return (
         like(walk, times(slopes, w_ih), x) if wanted[0] else None,
         back if wanted[1] else None,
         back_c if wanted[2] else None,
-        times(slopes.T, matrix(walk, x)) if wanted[3] else None,
-        WEIGHT_SLOPE[type(y)](slopes, (0, 4 * n), y, h0, walk) if wanted[4] else None,
+        dw,
+        dw_hh,
         db if wanted[5] else None,
         db if wanted[6] else None,
         times(projected.T, gates[:, 3 * n :] * xp.tanh(c)) if wanted[7] else None,

@@ -7,7 +7,6 @@ from ..fused import AFFINE, linear
 from ..rectifiers import relu
 from ..trigonometric import tanh
 from .steps import (
-    WEIGHT_SLOPE,
     Sizes,
     Walk,
     dense,
@@ -15,11 +14,10 @@ from .steps import (
     flow,
     last,
     like,
-    matrix,
+    parameter_slopes,
     rows_of,
     start,
     times,
-    total,
     unrolled,
     walk_kernels,
     widened,
@@ -48,8 +46,9 @@ def _step_gradient(xp: Any, slopes: Any, h: Any, d: Any, extra: Any, relu: bool)
         slopes *= d
 
 
-def _walk(xp: Any, y: Any, w: Any, h0: Any, walk: Walk, relu: bool) -> None:
-    """Outputs in place of what x gives to the arguments of f."""
+def _walk(xp: Any, x: Any, w_x: Any, bias: Any, w: Any, h0: Any, walk: Walk, relu: bool) -> Any:
+    """The outputs: what x gives to the arguments of f comes first, and they take its place."""
+    y = AFFINE.kernels[type(x)](x, w_x, bias)
     h, w, room = h0, w.T, xp.empty_like(h0)
     for step in walk.steps:
         now, k, _, _ = step
@@ -57,6 +56,7 @@ def _walk(xp: Any, y: Any, w: Any, h0: Any, walk: Walk, relu: bool) -> None:
         xp.matmul(h if h.shape[0] == k else earlier(xp, y, h0, step), w, out=more)
         h = y[now]
         _step(xp, h, more, relu)
+    return y
 
 
 def _walk_gradient(xp: Any, slopes: Any, y: Any, w: Any, g: Any, back: Any, walk: Walk, relu: bool) -> None:
@@ -74,9 +74,8 @@ WALK, WALK_GRADIENT = walk_kernels("rnn_walk", _walk), walk_kernels("rnn_walk_gr
 def _rnn(xp: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, sizes: Sizes, reverse: bool) -> Any:
     out, (x, h0, w_ih, w_hh, b_ih, b_hh) = widened(xp, x, h0, w_ih, w_hh, b_ih, b_hh)
     rows, walk = rows_of(x, sizes, reverse)
-    y = AFFINE.kernels[type(x)](rows, w_ih, None if b_ih is None else b_ih + b_hh)
-    width = w_hh.shape[0]
-    WALK[type(y)](y, w_hh, start(xp, h0, sizes[0], width, y.dtype), walk, nonlinearity == "relu")
+    h0, bias = start(xp, h0, sizes[0], w_hh.shape[0], x.dtype), None if b_ih is None else b_ih + b_hh
+    y = WALK[type(x)](rows, w_ih, bias, w_hh, h0, walk, nonlinearity == "relu")
     made = (like(walk, y, x), last(xp, y, walk))
     return tuple([v.astype(out, copy=False) for v in made]), (y, walk)
 
@@ -101,12 +100,12 @@ def _rnn_slopes(
     rows, width = sizes[0], w_hh.shape[0]
     h0, back, slopes = start(xp, h0, rows, width, y.dtype), flow(xp, gh, rows, width, y.dtype), xp.empty_like(y)
     WALK_GRADIENT[type(y)](slopes, y, w_hh, dense(xp, gy, walk), back, walk, nonlinearity == "relu")
-    db = total(slopes) if wanted[4] or wanted[5] else None
+    dw, dw_hh, db = parameter_slopes(slopes, 0, x, y, h0, walk, (wanted[2], wanted[3], wanted[4] or wanted[5]))
     return (
         like(walk, times(slopes, w_ih), x) if wanted[0] else None,
         back if wanted[1] else None,
-        times(slopes.T, matrix(walk, x)) if wanted[2] else None,
-        WEIGHT_SLOPE[type(y)](slopes, (0, width), y, h0, walk) if wanted[3] else None,
+        dw,
+        dw_hh,
         db if wanted[4] else None,
         db if wanted[5] else None,
     )

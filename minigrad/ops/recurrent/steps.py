@@ -130,27 +130,40 @@ def last(xp: Any, states: Any, walk: Walk) -> Any:
     return y
 
 
-def _weight_slope(xp: Any, slopes: Any, columns: tuple[int, int], states: Any, first: Any, walk: Walk) -> Any:
-    """The gradient of the matrix that the earlier states were multiplied by: the sum of slopes^T @ earlier over all steps.
+def _weight_slopes(xp: Any, slopes: Any, column: int, x: Any, states: Any, first: Any, walk: Walk) -> tuple:
+    """The gradients of the matrices that x and the earlier states were multiplied by, and the sums of the slopes.
 
-    Of the slopes these columns; ``first``: the states at the start.
+    For x, if it is wanted, these are slopes^T @ x, of as many columns as the others are; for the states the sum of slopes^T @ earlier over
+    all steps, of the columns from ``column`` on; ``first``: the states at the start.
     """
-    slopes = slopes[:, slice(*columns)]
+    n = slopes.shape[1] - column
+    of_x, sums = (None, None) if x is None else (times(slopes[:, :n].T, x), total(slopes))
+    slopes = slopes[:, column:]
     if walk.apart == 1 and walk.steps[0].size == walk.steps[-1].size:
         n, k = walk.sequences, slopes.shape[0] - walk.sequences
         early, then, before = (slopes[:n], slopes[n:], states[:k]) if walk.steps[0].now.start == 0 else (slopes[k:], slopes[:k], states[n:])
         w = xp.matmul(early.T, first)
         w += xp.matmul(then.T, before)
-        return w
+        return of_x, w, sums
     before = xp.empty_like(states)
     for now, _, past, m in walk.steps:
         rows = before[now]
         rows[:m] = states[past]
         rows[m:] = first[m : len(rows)]
-    return xp.matmul(slopes.T, before)
+    return of_x, xp.matmul(slopes.T, before), sums
 
 
-WEIGHT_SLOPE = walk_kernels("weight_slope", _weight_slope)
+WEIGHT_SLOPES = walk_kernels("weight_slopes", _weight_slopes)
+
+
+def parameter_slopes(slopes: Any, column: int, x: Any, states: Any, first: Any, walk: Walk, wanted: Any) -> tuple:
+    """The gradients of both matrices, and the sums of the slopes, so far as they are ``wanted``: of (x's, the states', sums)."""
+    of_x = of_h = sums = None
+    if wanted[1]:
+        of_x, of_h, sums = WEIGHT_SLOPES[type(slopes)](slopes, column, matrix(walk, x) if wanted[0] else None, states, first, walk)
+    elif wanted[0]:
+        of_x = times(slopes[:, : slopes.shape[1] - column].T, matrix(walk, x))
+    return of_x, of_h, total(slopes) if sums is None and wanted[2] else sums
 
 
 def widened(xp: Any, *arrays: Any) -> tuple[Any, list]:

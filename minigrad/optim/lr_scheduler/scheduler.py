@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from ...backend.recording import running
 from ...errors import CheckpointError
 from ..optimizer import Optimizer
 
@@ -61,6 +62,9 @@ class LRScheduler:
 
         Warns (UserWarning): the optimizer has made no step yet, so that its first one skips the schedule's first rate.
         """
+        if (tape := running()) is not None:
+            tape.beside(self.step, *(() if epoch is None else (epoch,)))
+            return
         if epoch is None and not self.last_epoch and not self.optimizer._stepped:
             warnings.warn(
                 f"{type(self).__name__}.step: called before the optimizer's first step, which will skip the first rate of the schedule; "

@@ -11,7 +11,7 @@ from ...backend import devices, register_namespace
 from . import methods
 from .array import DoubleArray, put, upload
 from .namespace import double
-from .waiting import SynchronizationError, capturing, counts, no_sync
+from .waiting import SynchronizationError, capturing, counts, no_sync, watched
 
 
 def register() -> None:
@@ -20,4 +20,4 @@ def register() -> None:
     devices.register_device("double", upload)
 
 
-__all__ = ["DoubleArray", "SynchronizationError", "capturing", "counts", "double", "no_sync", "put", "register"]
+__all__ = ["DoubleArray", "SynchronizationError", "capturing", "counts", "double", "no_sync", "put", "register", "watched"]

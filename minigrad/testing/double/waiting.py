@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _state = threading.local()
@@ -38,6 +38,17 @@ def capturing() -> Any:
     return no_sync(mode="capturing()")
 
 
+@contextlib.contextmanager
+def watched(note: Callable[[str], None]) -> Iterator[None]:
+    """Tell ``note`` of whatever makes the host wait, and go on: for those who want to see all of it in one run."""
+    before = getattr(_state, "note", None)
+    _state.note = note
+    try:
+        yield
+    finally:
+        _state.note = before
+
+
 def _mode() -> tuple[str, bool]:
     return getattr(_state, "mode", ("", False))
 
@@ -45,6 +56,9 @@ def _mode() -> tuple[str, bool]:
 def waits(what: str) -> None:
     """Note that the host waits here, or raise."""
     counts[what] += 1
+    note = getattr(_state, "note", None)
+    if note is not None:
+        note(what)
     mode, sending = _mode()
     if mode and not (sending and what.startswith(SENDING)):
         raise SynchronizationError(f"double: {what} inside {mode}")

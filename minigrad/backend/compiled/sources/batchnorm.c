@@ -371,6 +371,24 @@ ENTRY(frozen_norm_gradient)(array *g, array *x, array *w, array *m, array *r, ar
     return slopes((norm){.frozen = 1}, g, x, w, m, r, dx, dw, db, given);
 }
 
+/* -- running statistics ------------------------------------------------------------------------------------------- */
+/* (1 - momentum) old + momentum new, of means and variances; the new variance is `unbiased` times v. Of a counter there is one, or m. */
+ENTRY(running_statistics)(array *mean, array *var, array *counter, array *m, array *v, double momentum, double unbiased) {
+    const float keep = (float)(1 - momentum), share = (float)momentum, wider = (float)unbiased;
+    if (!is_ordered(mean, FLOAT32) || !is_ordered(var, FLOAT32) || !is_ordered(m, FLOAT32) || !is_ordered(v, FLOAT32)) return REFUSED;
+    const long n = size(mean);
+    if (size(var) != n || size(m) != n || size(v) != n || !(mean->flags & var->flags & WRITEABLE)) return REFUSED;
+    if (counter != m) {
+        if (!is(counter, INT64) || size(counter) != 1 || !(counter->flags & WRITEABLE)) return REFUSED;
+        ++*(int64_t *)counter->data;
+    }
+    for (long i = 0; i < n; i++) {
+        F32(mean)[i] = F32(mean)[i] * keep + F32(m)[i] * share;
+        F32(var)[i] = F32(var)[i] * keep + F32(v)[i] * wider * share;
+    }
+    return DONE;
+}
+
 /* -- before the library is used for the first time, in a process of its own --------------------------------------- */
 static int differs(float a, double b) { return !(fabs(a - b) <= 1e-4 * (1 + fabs(b))); }
 

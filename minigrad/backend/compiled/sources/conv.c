@@ -1,5 +1,6 @@
-/* Convolution and its two gradients, float32, directly: no matrix of columns is made. Two headers say how: lanes of vectors hold
-   either channels of the result or, where it has few, positions. A kernel as large as the image makes a product of matrices. */
+/* Convolution and its two gradients, float32, directly: no matrix of columns is made. Headers say how: lanes of vectors hold either
+   channels of the result or, where it has few, positions; usual kernels of 3 x 3 are transformed, which takes fewer multiplications. A
+   kernel as large as the image makes a product of matrices. */
 #include "kernel.h"
 #include "gemm.h"
 
@@ -25,8 +26,10 @@ static float *room(int which, long n) {
 
 #include "channels.h"
 #include "positions.h"
+#include "winograd.h"
+#include "winograd_weights.h"
 
-/* -- which of the three ------------------------------------------------------------------------------------------- */
+/* -- which of the ways -------------------------------------------------------------------------------------------- */
 static int by_channels(long results) { return results >= LANES / 2; }
 
 /* Whether the kernel sees the whole image, once: then each convolution is a product of matrices, of rows of all pixels. */
@@ -38,20 +41,41 @@ static int is_whole(const struct geometry *g) {
 static struct matrix rows_of(const float *at, long row) { return (struct matrix){at, row, 1}; }
 static struct matrix columns_of(const float *at, long column) { return (struct matrix){at, 1, column}; }
 
-static int convolve(struct geometry g, const float *x, const float *w, const float *bias, float *y) {
-    const long taps = g.kh * g.kw, channels = g.c / g.groups, pixels = g.c * g.h * g.w;
+static int convolve_windows(struct geometry g, const float *x, const float *w, const float *bias, float *y) {
+    const long taps = g.kh * g.kw, channels = g.c / g.groups;
     struct windows windows;
-    if (is_whole(&g)) return multiplied((struct product){g.n, g.o, pixels, rows_of(x, pixels), columns_of(w, pixels), y, g.o, bias, 0, 0}, 1, NULL);
-    if (!by_channels(g.o / g.groups)) return convolve_positions(g, x, w, bias, y);
     if (!forward_windows(&windows, &g)) return 1;
     const int failed = gathered(windows, x, w, bias, y, channels * taps, taps, g.o / g.groups * channels * taps);
     free(windows.at);
     return failed;
 }
 
+static int convolve_back_windows(struct geometry g, const float *dy, const float *w, const float *bias, float *dx) {
+    const long taps = g.kh * g.kw, channels = g.c / g.groups;
+    struct windows windows;
+    if (!backward_windows(&windows, &g)) return 1;
+    const int failed = gathered(windows, dy, w, bias, dx, taps, channels * taps, g.o / g.groups * channels * taps);
+    free(windows.at);
+    return failed;
+}
+
+static int correlate_windows(struct geometry g, const float *x, const float *dy, float *dw) {
+    struct windows windows;
+    if (!forward_windows(&windows, &g)) return 1;
+    const int failed = weighed(windows, x, dy, dw);
+    free(windows.at);
+    return failed;
+}
+
+static int convolve(struct geometry g, const float *x, const float *w, const float *bias, float *y) {
+    const long pixels = g.c * g.h * g.w;
+    if (is_whole(&g)) return multiplied((struct product){g.n, g.o, pixels, rows_of(x, pixels), columns_of(w, pixels), y, g.o, bias, 0, 0}, 1, NULL);
+    if (!by_channels(g.o / g.groups)) return convolve_positions(g, x, w, bias, y);
+    return by_squares(&g, g.oh, g.ow) ? convolve_squares(g, x, w, bias, y, convolve_windows) : convolve_windows(g, x, w, bias, y);
+}
+
 static int convolve_back(struct geometry g, const float *dy, const float *w, const float *bias, float *dx) {
     const long taps = g.kh * g.kw, channels = g.c / g.groups, pixels = g.c * g.h * g.w;
-    struct windows windows;
     if (is_whole(&g)) {
         float *each = bias ? room(WEIGHTS, pixels) : NULL;
         if (bias && !each) return 1;
@@ -59,21 +83,20 @@ static int convolve_back(struct geometry g, const float *dy, const float *w, con
         return multiplied((struct product){g.n, pixels, g.o, rows_of(dy, g.o), rows_of(w, pixels), dx, pixels, each, 0, 0}, 1, NULL);
     }
     if (!by_channels(channels)) return convolve_back_positions(g, dy, w, bias, dx);
-    if (!pays(g.h * g.w, g.oh * g.ow * g.sh * g.sw) || !backward_windows(&windows, &g)) return 1;
-    const int failed = gathered(windows, dy, w, bias, dx, taps, channels * taps, g.o / g.groups * channels * taps);
-    free(windows.at);
-    return failed;
+    if (!pays(g.h * g.w, g.oh * g.ow * g.sh * g.sw)) return 1;
+    return by_squares(&g, g.h, g.w) ? convolve_back_squares(g, dy, w, bias, dx, convolve_back_windows) : convolve_back_windows(g, dy, w, bias, dx);
 }
 
 static int correlate(struct geometry g, const float *x, const float *dy, float *dw) {
     const long pixels = g.c * g.h * g.w;
-    struct windows windows;
+    _Atomic int bad = 0;
     if (is_whole(&g)) return multiplied((struct product){g.o, pixels, g.n, columns_of(dy, g.o), rows_of(x, pixels), dw, pixels, NULL, 0, 0}, 1, NULL);
     if (!by_channels(g.o / g.groups)) return correlate_positions(g, x, dy, dw);
-    if (!forward_windows(&windows, &g)) return 1;
-    const int failed = weighed(windows, x, dy, dw);
-    free(windows.at);
-    return failed;
+    if (by_squares_in_all(&g)) {
+        const int failed = correlate_squares(g, x, dy, dw, &bad);
+        if (failed || !bad) return failed;
+    }
+    return correlate_windows(g, x, dy, dw);
 }
 
 /* -- entries ------------------------------------------------------------------------------------------------------ */
@@ -128,6 +151,25 @@ static int agree(long channels, long outs) {
     return left == right && left == across && left != 0 && y[OW + 1] == want && !convolve(g, x, w, bias, y) && y[OW + 1] == want + 1;
 }
 
+/* Fewer multiplications give the same: these numbers are multiples of a quarter, and none is rounded. */
+static int agree_squares(void) {
+    enum { C = 16, O = 17, H = 5, W = 6 };
+    const struct geometry g = {2, C, H, W, O, H, W, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+    static float x[2 * C * H * W], w[O * C * 9], dy[2 * O * H * W], y[2][2 * O * H * W], dx[2][2 * C * H * W], dw[2][O * C * 9];
+    _Atomic int bad = 0;
+    for (long i = 0; i < 2 * C * H * W; i++) x[i] = (float)(i * 7 % 11 - 5);
+    for (long i = 0; i < O * C * 9; i++) w[i] = (float)(i * 5 % 7 - 3);
+    for (long i = 0; i < 2 * O * H * W; i++) dy[i] = (float)(i * 3 % 5 - 2);
+    if (convolve_windows(g, x, w, NULL, y[0]) || convolve_squares(g, x, w, NULL, y[1], convolve_windows)) return 0;
+    if (convolve_back_windows(g, dy, w, NULL, dx[0]) || convolve_back_squares(g, dy, w, NULL, dx[1], convolve_back_windows)) return 0;
+    if (correlate_windows(g, x, dy, dw[0]) || correlate_squares(g, x, dy, dw[1], &bad) || bad) return 0;
+    int same = 1; /* a zero may be negative */
+    for (long i = 0; i < 2 * O * H * W; i++) same &= y[0][i] == y[1][i];
+    for (long i = 0; i < 2 * C * H * W; i++) same &= dx[0][i] == dx[1][i];
+    for (long i = 0; i < O * C * 9; i++) same &= dw[0][i] == dw[1][i];
+    return same;
+}
+
 ENTRY(self_test)(void) {
-    return agree(2, 3) && agree(LANES + 1, 1) && agree(1, LANES + 1) && agree(LANES, 2 * LANES) ? DONE : REFUSED;
+    return agree(2, 3) && agree(LANES + 1, 1) && agree(1, LANES + 1) && agree(LANES, 2 * LANES) && agree_squares() ? DONE : REFUSED;
 }

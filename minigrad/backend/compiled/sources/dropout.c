@@ -6,20 +6,50 @@
 
 enum { PIECE = 1024, GRAIN = 16 }; /* numbers drawn at once; and how many times as many make a second thread pay */
 
-#define ROUND                                                                                \
-    p = (uint64_t)a * 0xD2511F53u, q = (uint64_t)c * 0xCD9E8D57u;                            \
-    a = (uint32_t)(q >> 32) ^ b ^ left, b = (uint32_t)q;                                     \
-    c = (uint32_t)(p >> 32) ^ d ^ right, d = (uint32_t)p;                                    \
-    left += 0x9E3779B9u, right += 0xBB67AE85u;
+/* Vectors of words, each in the lower half of a lane for its products with a constant: of the upper half these see nothing. */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define BYTES 64
+#define PRODUCT(x, by) ((lanes)_mm512_mul_epu32((__m512i)(x), _mm512_set1_epi64(by)))
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define BYTES 32
+#define PRODUCT(x, by) ((lanes)_mm256_mul_epu32((__m256i)(x), _mm256_set1_epi64x(by)))
+#else
+#define BYTES 16
+#define PRODUCT(x, by) (((x) & 0xffffffff) * (by))
+#endif
+typedef uint64_t lanes __attribute__((vector_size(BYTES)));
+typedef uint64_t pair __attribute__((may_alias, aligned(4)));
+enum { LANES = BYTES / 8, DEEP = 4 }; /* DEEP: vectors under way at once, as each waits for its own products */
 
-/* The words of `count` counters from `first` on. */
+/* The words of `count` counters from `first` on, PIECE / 4 at most: as pairs (a, b) and (c, d), which are then put in turn. */
 static inline void draw(uint32_t *words, uint64_t key, uint64_t first, long count) {
-    _Pragma("omp simd") for (long i = 0; i < count; i++) {
-        uint64_t counter = first + (uint64_t)i, p, q;
-        uint32_t a = (uint32_t)counter, b = (uint32_t)(counter >> 32), c = 0, d = 0, left = (uint32_t)key, right = (uint32_t)(key >> 32);
-        ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND
-        words[4 * i] = a, words[4 * i + 1] = b, words[4 * i + 2] = c, words[4 * i + 3] = d;
+    uint64_t former[PIECE / 4], latter[PIECE / 4], steps[LANES];
+    lanes counter, left[10], right[10];
+    for (int i = 0; i < 10; i++) {
+        left[i] = (lanes){0} + (uint32_t)(key + i * 0x9E3779B9ull);
+        right[i] = (lanes){0} + (uint32_t)((key >> 32) + i * 0xBB67AE85ull);
     }
+    for (int i = 0; i < LANES; i++) steps[i] = first + (uint64_t)i;
+    memcpy(&counter, steps, sizeof counter);
+    for (long i = 0; i < count; i += DEEP * LANES) {
+        lanes a[DEEP], b[DEEP], c[DEEP], d[DEEP];
+        for (int j = 0; j < DEEP; j++, counter += LANES) a[j] = counter, b[j] = counter >> 32, c[j] = d[j] = (lanes){0};
+        for (int round = 0; round < 10; round++)
+            for (int j = 0; j < DEEP; j++) {
+                lanes p = PRODUCT(a[j], 0xD2511F53), q = PRODUCT(c[j], 0xCD9E8D57);
+                a[j] = (q >> 32) ^ b[j] ^ left[round], b[j] = q;
+                c[j] = (p >> 32) ^ d[j] ^ right[round], d[j] = p;
+            }
+        for (int j = 0; j < DEEP; j++) {
+            lanes first_two = (a[j] & 0xffffffff) | b[j] << 32, others = (c[j] & 0xffffffff) | d[j] << 32;
+            memcpy(former + i + j * LANES, &first_two, sizeof first_two);
+            memcpy(latter + i + j * LANES, &others, sizeof others);
+        }
+    }
+    pair *pairs = (pair *)words;
+    _Pragma("omp simd") for (long i = 0; i < count; i++) pairs[2 * i] = former[i], pairs[2 * i + 1] = latter[i];
 }
 
 static inline long pieces(long n) { return (n + PIECE - 1) / PIECE; }

@@ -161,24 +161,30 @@ static inline __attribute__((always_inline)) void tile_of(const int rows, const 
         }
 }
 
-/* As many rows as there are registers for, and 4, 2 and 1 for those that are left. */
+/* As many rows as there are registers for, and 5, 4, 2 and 1 for those that are left. */
 typedef void tile(long k, struct matrix a, const float *b, float *y, long line, int add, const float *bias);
 #define TILE(rows, span)                                                                                                          \
     static void tile_##rows##_##span(long k, struct matrix a, const float *b, float *y, long line, int add, const float *bias) { \
         tile_of(rows, span, k, a, b, y, line, add, bias);                                                                         \
     }
-#define TILES(full, span) TILE(full, span) TILE(4, span) TILE(2, span) TILE(1, span)
-#define NAMES(full, span) {tile_##full##_##span, tile_4_##span, tile_2_##span, tile_1_##span}
+#define TILES(full, span) TILE(full, span) TILE(5, span) TILE(4, span) TILE(2, span) TILE(1, span)
+#define NAMES(full, span) {tile_##full##_##span, tile_5_##span, tile_4_##span, tile_2_##span, tile_1_##span}
 #if defined(__AVX2__) && !defined(__AVX512F__)
 TILES(12, 1) TILES(6, 2)
-static tile *const fitting[SPANS][4] = {NAMES(12, 1), NAMES(6, 2)};
+static tile *const fitting[SPANS][5] = {NAMES(12, 1), NAMES(6, 2)};
 #else
 TILES(12, 1) TILES(12, 2) TILES(8, 3) TILES(6, 4)
-static tile *const fitting[SPANS][4] = {NAMES(12, 1), NAMES(12, 2), NAMES(8, 3), NAMES(6, 4)};
+static tile *const fitting[SPANS][5] = {NAMES(12, 1), NAMES(12, 2), NAMES(8, 3), NAMES(6, 4)};
 #endif
 
 /* How many rows a full tile has that is `span` vectors wide. */
 static inline long tall(long span) { return SUMS / span < ROWS ? SUMS / span : ROWS; }
+
+/* The next tile where so many rows are left. Low tiles wait for what was packed: 5 + 5 rows are done sooner than 6 + 4. */
+static inline int next_tile(long left, long full) {
+    if (full == 6 && up(left, up(left, full)) == 5) return 1;
+    return left >= full ? 0 : left >= 4 ? 2 : left >= 2 ? 3 : 4;
+}
 
 /* Rows i .. of a panel, some of them, which were not written to y at once: as y is turned, or has fewer columns than the vectors. */
 static void settle(const struct product *p, const float *kept, long width, long i, long rows, long j, long n, const float *bias, int add) {
@@ -217,8 +223,8 @@ static void strip(const struct product *p, long from, long end, long j, long n, 
         for (long part = 0; part < k; part += piece)
             for (long i = top, rows; i < bottom; i += rows) {
                 const long left = bottom - i, stop = k - part < piece ? k : part + piece;
-                const int which = left >= full ? 0 : left >= 4 ? 1 : left >= 2 ? 2 : 3;
-                rows = which ? 8 >> which : full;
+                const int which = next_tile(left, full), heights[] = {full, 5, 4, 2, 1};
+                rows = heights[which];
                 float *to = direct ? p->y + i * p->line + j : kept + (i - top) * width;
                 for (long d = part; d < stop; d += DEEP) {
                     const struct matrix a = {p->a.at + i * p->a.row + (first + d) * p->a.column, p->a.row, p->a.column};
@@ -286,7 +292,10 @@ KERNEL(multiply, struct product p; long count; const long *at; long rows; long c
     ROW(u, all) {
         const long which = u / (down * across), i = u % down * my.rows, j = u / down % across * my.columns;
         struct product p = my.p;
-        if (my.at) p.a.at += my.at[3 * which], p.b.at += my.at[3 * which + 1], p.y += my.at[3 * which + 2];
+        if (my.at) { /* a's first, unless it is b that stands on the left */
+            const long *at = my.at + 3 * which;
+            p.a.at += at[p.turned], p.b.at += at[!p.turned], p.y += at[2];
+        }
         if (block(&p, i, i + my.rows < p.m ? i + my.rows : p.m, j, j + my.columns < p.n ? j + my.columns : p.n)) *my.failed = 1;
     }
 }

@@ -21,15 +21,17 @@ FUNCTION float with_sign(float y, float x) { return real(bits(y) | (bits(x) & IN
 FUNCTION float least(float x, float high) { return x > high ? high : x; } /* these two let NaN through */
 FUNCTION float most(float x, float low) { return x < low ? low : x; }
 
-/* e**r for |r| <= ln(2)/2. */
-FUNCTION float exp_near(float r) {
+/* e**r - 1 and e**r for |r| <= ln(2)/2. */
+FUNCTION float rise_near(float r) {
     float q = 0.00138142197f;
     q = q * r + 0.0083688989f;
     q = q * r + 0.0416684058f;
     q = q * r + 0.166665191f;
     q = q * r + 0.499999933f;
-    return q * r * r + r + 1.0f;
+    return q * r * r + r;
 }
+
+FUNCTION float exp_near(float r) { return rise_near(r) + 1.0f; }
 
 /* What is left of x without n times ln(2), which is in two parts. */
 #define LEFT(x, n) ((x) - (n) * 0.693359375f + (n) * 2.12194440e-4f)
@@ -55,6 +57,26 @@ FUNCTION float decay_of(float x) {
     return exp_near(LEFT(x, n)) * power(shifted) * UNBIASED;
 }
 
+/* e**x - 1 for x <= 0, 2 ulp: with p = 2**n, that is p (e**r - 1) + (p - 1). */
+FUNCTION float fall_of(float x) {
+    const float big = 12582912.0f;
+    float clear = most(x, -60.0f), shifted = clear * 1.44269504f + big, n = shifted - big;
+    float p = real((int32_t)((uint32_t)(bits(shifted) - 0x4b400000 + 127) << 23));
+    return with_sign(magnitude(p * rise_near(LEFT(clear, n)) + (p - 1.0f)), x);
+}
+
+/* log(1 + z) for 0 <= z <= 1, 2 ulp: twice the inverse hyperbolic tangent of s = z/(2 + z). */
+FUNCTION float log_beyond(float z) {
+    float s = z / (2.0f + z), t = s * s;
+    float p = 0.12150473f;
+    p = p * t + 0.10713828f;
+    p = p * t + 0.14308443f;
+    p = p * t + 0.19999439f;
+    p = p * t + 0.33333338f;
+    s += s;
+    return s * t * p + s;
+}
+
 /* Natural logarithm, 1 ulp: of m 2**k with sqrt(1/2) <= m < sqrt(2), by a series in s = (m - 1)/(m + 1), in the order of terms
    of FreeBSD's logf (Sun Microsystems, 1993). */
 FUNCTION float log_of(float x) {
@@ -70,15 +92,19 @@ FUNCTION float log_of(float x) {
     return x < __builtin_inff() ? y : x; /* x itself: infinity or NaN */
 }
 
-/* 2 ulp: x and an odd polynomial near 0, elsewhere (1 - e)/(1 + e) with e = e**-2|x|, which cannot overflow. */
-FUNCTION float tanh_of(float x) {
-    float a = magnitude(x), z = x * x, e = decay_of(-2.0f * a), far = (1.0f - e) / (1.0f + e);
+/* (tanh(x)/x - 1)/z with z = x**2, for |x| < 0.6. */
+FUNCTION float tanh_near(float z) {
     float p = -0.00581908749f;
     p = p * z + 0.0207347544f;
     p = p * z - 0.0537670464f;
     p = p * z + 0.133317454f;
-    p = p * z - 0.333332922f;
-    return with_sign(a < 0.6f ? a + a * z * p : far, x);
+    return p * z - 0.333332922f;
+}
+
+/* 2 ulp: x and an odd polynomial near 0, elsewhere (1 - e)/(1 + e) with e = e**-2|x|, which cannot overflow. */
+FUNCTION float tanh_of(float x) {
+    float a = magnitude(x), z = x * x, e = decay_of(-2.0f * a), far = (1.0f - e) / (1.0f + e);
+    return with_sign(a < 0.6f ? a + a * z * tanh_near(z) : far, x);
 }
 
 /* 1/(1 + e**-x), 2 ulp, of the small values too. */
@@ -137,4 +163,26 @@ FUNCTION float normal(float x, float e) {
 FUNCTION float erf_of(float x) {
     float a = magnitude(x) * 1.41421356f, far = 1.0f - 2.0f * normal_tail(within(a), gauss(within(a)));
     return with_sign(a < 1.0f ? 2.0f * normal_centre(a) : far, x);
+}
+
+/* x times a smooth step from 0 to 1, and the slopes of that. */
+FUNCTION float gelu_of(float x) { return x * normal(x, gauss(within(x))); }
+
+FUNCTION float gelu_slope(float x) {
+    float e = gauss(within(x));
+    return normal(x, e) + x * (e * (0.39894228f * UNBIASED));
+}
+
+/* (1 + tanh(u))/2 is the logistic function of this, 2u. */
+FUNCTION float gelu_tanh_argument(float x) { return x * (x * x * 0.044715f + 1.0f) * 1.59576912f; }
+
+/* With s = z/(1 + z) or 1/(1 + z), 1 - s is the other of the two: nothing is subtracted from 1. */
+FUNCTION float gelu_tanh_slope(float x) {
+    float w = gelu_tanh_argument(x), z = decay_of(-magnitude(w)), q = 1.0f / (1.0f + z);
+    return (w < 0.0f ? z : 1.0f) * q + x * (z * q * q) * ((x * x * 0.134145f + 1.0f) * 1.59576912f);
+}
+
+FUNCTION float silu_slope(float x) {
+    float z = decay_of(-magnitude(x)), q = 1.0f / (1.0f + z);
+    return (x < 0.0f ? z : 1.0f) * q * (x * ((x < 0.0f ? 1.0f : z) * q) + 1.0f);
 }

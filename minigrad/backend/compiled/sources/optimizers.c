@@ -110,7 +110,8 @@ ENTRY(sgd)(array *p, array *g, array *v, float lr, float decay, float mu, float 
 struct adam {
     float rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign;
 };
-enum { LARGEST = 2, AHEAD = 4, PLAIN = 8 }; /* divide by the largest v; step along the gradient, too; do not divide */
+/* Divide by the largest v; step along the gradient, too; do not divide; v is the largest gradient of late. */
+enum { LARGEST = 2, AHEAD = 4, PLAIN = 8, FARTHEST = 16 };
 
 static inline __attribute__((always_inline)) void adam_piece(
     float *p, const float *g, float *m, float *v, float *w, long n, struct adam s, const int kind) {
@@ -118,10 +119,14 @@ static inline __attribute__((always_inline)) void adam_piece(
         float d = s.sign * g[i];
         if (kind & DECAY) d += s.decay * p[i];
         float a = m[i] + s.share1 * (d - m[i]), b = s.beta2 * v[i] + s.share2 * (d * d), u = b;
+        if (kind & FARTHEST) {
+            const float far = (d < 0 ? -d : d) + s.eps, faded = s.beta2 * v[i];
+            u = b = faded > far || faded != faded ? faded : far;
+        }
         m[i] = a;
         v[i] = b;
         if (kind & LARGEST) u = w[i] = w[i] > b || w[i] != w[i] ? w[i] : b;
-        if (!(kind & PLAIN)) u = sqrtf(u) * s.debias + s.eps;
+        if (!(kind & (PLAIN | FARTHEST))) u = sqrtf(u) * s.debias + s.eps;
         if (kind & AHEAD)
             p[i] = s.stay * p[i] - (s.rate * a + s.direct * d) / u;
         else
@@ -144,6 +149,8 @@ KERNEL(adam_step, list p; list g; list m; list v; list w; long pieces; struct ad
             CASE(AHEAD | DECAY)
             CASE(PLAIN)
             CASE(PLAIN | DECAY)
+            CASE(FARTHEST)
+            CASE(FARTHEST | DECAY)
         }
     }
 }
@@ -173,6 +180,10 @@ ENTRY(nadam)(array *p, array *g, array *m, array *v, float rate, float direct, f
 ENTRY(radam)(array *p, array *g, array *m, array *v, float rate, float stay, float decay, float share1, float beta2, float share2, float eps,
              float sign, int plain) {
     return adam(p, g, m, v, 0, (struct adam){rate, 0, stay, decay, share1, beta2, share2, 1, eps, sign}, plain ? PLAIN : 0);
+}
+
+ENTRY(adamax)(array *p, array *g, array *m, array *v, float rate, float decay, float share1, float beta2, float eps, float sign) {
+    return adam(p, g, m, v, 0, (struct adam){rate, 0, 1, decay, share1, beta2, 0, 1, eps, sign}, FARTHEST);
 }
 
 /* -- rates that adapt to the size of gradients -------------------------------------------------------------------- */

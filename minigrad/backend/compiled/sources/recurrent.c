@@ -1,106 +1,25 @@
 /* Recurrent nets over whole sequences, float32. Sequences are independent: each thread takes some of them through all steps, and waits
-   for no other. The weights are packed once for all steps, and what lies between two products is done to rows that are still in cache.
-
-   What is there for each step of each sequence lies in matrices of as many rows. A table says of each step, in the order in which they
-   are taken: the row of its first sequence, how many sequences reach it, and the same of the step before it, as far as they have one;
-   all other sequences begin with the states that are given. The rows of neighbouring sequences are `apart` rows from one another. */
-#include <limits.h>
+   for no other. The weights are packed once for all steps, and what lies between two products is done to rows that are still in cache. */
 #include <math.h>
 
 #include "kernel.h"
 #include "gemm.h"
 #include "maths.h"
 #include "cells.h"
-
-struct step { int64_t at, count, before, met; };
-typedef struct {
-    const struct step *steps;
-    long length, apart, rows; /* steps, sequences */
-} walk;
-
-static inline long lesser(long a, long b) { return a < b ? a : b; }
-
-/* -- sharing out -------------------------------------------------------------------------------------------------- */
-/* How many steps the first r sequences have together. */
-static long reached(const walk *w, long r) {
-    long sum = 0;
-    for (long t = 0; t < w->length; t++) sum += lesser(r, w->steps[t].count);
-    return sum;
-}
-
-/* The sequence at which a part begins: all parts have as many steps to take, as nearly as can be. */
-static long share(const walk *w, long part, long parts) {
-    const double before = (double)reached(w, w->rows) * part / parts;
-    long low = 0, high = w->rows;
-    while (low < high) {
-        const long middle = (low + high) / 2;
-        if (reached(w, middle) < before)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return part == parts ? w->rows : low;
-}
-
-static inline long parts_of(const walk *w, long k, long n) {
-    return (double)reached(w, w->rows) * k * n < 2 * WORK ? 1 : lesser(threads, w->rows);
-}
-
-/* Of each step, in the order in which they are taken or backwards: the sequences from .. end of this part; `at`, their first row. */
-#define SHARE(from, last) const long from = share(&my.over, part, parts), last = share(&my.over, part + 1, parts)
-#define STEPS(s) for (const struct step *s = my.over.steps; s < my.over.steps + my.over.length; s++)
-#define STEPS_BACK(s) for (const struct step *s = my.over.steps + my.over.length; s-- > my.over.steps;)
-
-/* Rows of n numbers, of one sequence in this step and of the same in the step before. */
-static inline long now(const walk *w, const struct step *s, long r) { return s->at + r * w->apart; }
-static inline const float *past(const walk *w, const struct step *s, long r, const float *states, const float *first, long n) {
-    return r < s->met ? states + (s->before + r * w->apart) * n : first + r * n;
-}
-
-/* y, n numbers a row, `line` apart: the states before (width) times what was packed, plus a bias or what is there already. */
-static void forth(const walk *w, const struct step *s, long from, long end, const float *states, const float *first, long width,
-                  const float *packed, float *y, long line, long n, const float *bias) {
-    const long met = s->met < from ? from : lesser(s->met, end), apart = w->apart;
-    struct product p = {0, n, width, {states + s->before * width, apart * width, 1}, {0}, y + s->at * line, apart * line, bias, !bias, 0};
-    multiply_packed(&p, from, met, packed);
-    p.a = (struct matrix){first, width, 1};
-    multiply_packed(&p, met, end, packed);
-}
-
-/* back, n numbers a row: the slopes (k, in rows of `line`) times what was packed. */
-static void flow_back(const walk *w, const struct step *s, long from, long end, const float *slopes, long line, long k,
-                      const float *packed, float *back, long n, int add) {
-    multiply_packed(&(struct product){0, n, k, {slopes + s->at * line, w->apart * line, 1}, {0}, back, n, NULL, add, 0}, from, end, packed);
-}
-
-/* -- packing ------------------------------------------------------------------------------------------------------ */
-KERNEL(pack_panels, struct matrix b; long k, n; float *to;) {
-    ROW(i, up(my.n, WIDE)) {
-        const long j = i * WIDE;
-        pack_all((struct matrix){my.b.at + j * my.b.column, my.b.row, my.b.column}, my.k, lesser(WIDE, my.n - j), my.to + j * my.k);
-    }
-}
-
-/* Packs the matrix into *room and moves that on. */
-static const float *packed(struct matrix b, long k, long n, float **room) {
-    float *to = *room;
-    const long panels = up(n, WIDE);
-    LAUNCH(pack_panels, panels, 1 + (1 << 17) * panels / (k * n + 1), b, k, n, to);
-    *room += packed_size(k, n);
-    return to;
-}
-
-/* A weight of n rows and k columns: as it is, which takes n numbers to k, and its transpose. */
-static struct matrix plain(const float *w, long k) { return (struct matrix){w, k, 1}; }
-static struct matrix transposed(const float *w, long k) { return (struct matrix){w, 1, k}; }
+#include "steps.h"
+#include "slopes.h"
 
 /* -- the plain net ------------------------------------------------------------------------------------------------ */
-KERNEL(rnn_forth, walk over; const float *w, *h0; float *y; long n, relu;) {
-    SHARE(from, last);
-    STEPS(s) {
-        const long end = lesser(last, s->count);
-        forth(&my.over, s, from, end, my.y, my.h0, my.n, my.w, my.y, my.n, my.n, NULL);
-        for (long r = from; r < end; r++) rnn_row(my.y + now(&my.over, s, r) * my.n, my.relu, my.n);
+KERNEL(rnn_forth, walk over; input in; const float *w, *h0; float *y, *room; long n, relu;) {
+    const long n = my.n;
+    long line;
+    SHARE(first, last);
+    STEPS(s) BLOCKS(from, end, first, lesser(last, s->count)) {
+        const float *u = arguments(&my.over, s, from, end, &my.in, my.y, my.h0, n, my.w, n, my.room + part * BLOCK * n, &line);
+        for (long r = from; r < end; r++, u += line) {
+            rnn_row(u, my.y + now(&my.over, s, r) * n, my.relu, n);
+            fetch(&my.over, s, r, my.y, n);
+        }
     }
 }
 
@@ -119,15 +38,19 @@ KERNEL(rnn_walk_back, walk over; const float *w, *y, *g; float *slopes, *back; l
 
 /* -- LSTM --------------------------------------------------------------------------------------------------------- */
 /* With a projection v the output, of `width` numbers, is what the units give times v; `made` has room for that, a row for each sequence. */
-KERNEL(lstm_forth, walk over; const float *w, *v, *h0, *c0; float *gates, *y, *c, *made; long n, width;) {
+KERNEL(lstm_forth, walk over; input in; const float *w, *v, *h0, *c0; float *gates, *y, *c, *made, *room; long n, width;) {
     const long n = my.n;
-    SHARE(from, last);
-    STEPS(s) {
-        const long end = lesser(last, s->count);
-        forth(&my.over, s, from, end, my.y, my.h0, my.width, my.w, my.gates, 4 * n, 4 * n, NULL);
-        for (long r = from; r < end; r++) {
+    long line;
+    SHARE(first, last);
+    STEPS(s) BLOCKS(from, end, first, lesser(last, s->count)) {
+        const float *u = arguments(&my.over, s, from, end, &my.in, my.y, my.h0, my.width, my.w, 4 * n, my.room + part * BLOCK * 4 * n, &line);
+        for (long r = from; r < end; r++, u += line) {
             const long at = now(&my.over, s, r) * n;
-            lstm_row(my.gates + 4 * at, past(&my.over, s, r, my.c, my.c0, n), my.c + at, my.v ? my.made + r * n : my.y + at, n);
+            lstm_row(u, my.gates + 4 * at, past(&my.over, s, r, my.c, my.c0, n), my.c + at, my.v ? my.made + r * n : my.y + at, n);
+            fetch(&my.over, s, r, my.gates, 4 * n);
+            fetch(&my.over, s, r, my.c, n);
+            fetch(&my.over, s, r, my.y, my.width);
+            if (my.in.packed && my.in.p.a.row == my.in.p.k) fetch(&my.over, s, r, my.in.p.a.at, my.in.p.k);
         }
         if (my.v) {
             const struct product p = {0, my.width, n, {my.made, n, 1}, {0}, my.y + s->at * my.width, my.over.apart * my.width, NULL, 0, 0};
@@ -158,16 +81,19 @@ KERNEL(lstm_walk_back, walk over; const float *w, *v, *gates, *c, *c0, *g; float
 }
 
 /* -- GRU ---------------------------------------------------------------------------------------------------------- */
-KERNEL(gru_forth, walk over; const float *w, *v, *bias, *h0; float *gates, *inner, *y; long n;) {
+KERNEL(gru_forth, walk over; input in; const float *w, *v, *bias, *h0; float *gates, *inner, *y, *room; long n;) {
     const long n = my.n;
-    SHARE(from, last);
-    STEPS(s) {
-        const long end = lesser(last, s->count);
-        forth(&my.over, s, from, end, my.y, my.h0, n, my.w, my.gates, 3 * n, 2 * n, NULL);
-        forth(&my.over, s, from, end, my.y, my.h0, n, my.v, my.inner, n, n, my.bias);
-        for (long r = from; r < end; r++) {
+    long line;
+    SHARE(first, last);
+    STEPS(s) BLOCKS(from, end, first, lesser(last, s->count)) {
+        const float *u = arguments(&my.over, s, from, end, &my.in, my.y, my.h0, n, my.w, 2 * n, my.room + part * BLOCK * 3 * n, &line);
+        forth(&my.over, s, from, end, my.y, my.h0, my.v, my.inner, n, my.bias);
+        for (long r = from; r < end; r++, u += line) {
             const long at = now(&my.over, s, r) * n;
-            gru_row(my.gates + 3 * at, my.inner + at, past(&my.over, s, r, my.y, my.h0, n), my.y + at, n);
+            gru_row(u, my.gates + 3 * at, my.inner + at, past(&my.over, s, r, my.y, my.h0, n), my.y + at, n);
+            fetch(&my.over, s, r, my.gates, 3 * n);
+            fetch(&my.over, s, r, my.inner, n);
+            fetch(&my.over, s, r, my.y, n);
         }
     }
 }
@@ -183,32 +109,6 @@ KERNEL(gru_walk_back, walk over; const float *w, *gates, *inner, *y, *h0, *g; fl
             gru_back(my.slopes + 4 * at, my.gates + 3 * at, my.inner + at, past(&my.over, s, r, my.y, my.h0, n), d, my.g ? my.g + at : d, n);
         }
         flow_back(&my.over, s, from, end, my.slopes + n, 4 * n, 3 * n, my.w, my.back, n, 1);
-    }
-}
-
-/* -- the gradient of a weight ------------------------------------------------------------------------------------- */
-/* y (m, width) = the slopes' transpose times the states before, rows of which are gathered where they are packed. */
-KERNEL(weight, const float *slopes; long lead; const float *const *before; float *y; long m, width, k, rows; _Atomic int *failed;) {
-    const long across = up(my.width, WIDE);
-    ROW(u, across * up(my.m, my.rows)) {
-        const long j = u % across * WIDE, i = u / across * my.rows, n = lesser(WIDE, my.width - j), room = up(n, LANES) * LANES;
-        const struct product p = {my.m, my.width, my.k, {my.slopes, 1, my.lead}, {0}, my.y, my.width, NULL, 0, 0};
-        float *to = panel_room(lesser(my.k, DEEPEST) * WIDE);
-        if (!to) {
-            *my.failed = 1;
-            return;
-        }
-        for (long first = 0; first < my.k; first += DEEPEST) {
-            const long k = lesser(my.k - first, DEEPEST);
-            for (long l = 0; l < k; l++) {
-                const float *from = my.before[first + l] + j;
-                if (n == WIDE)
-                    memcpy(to + l * WIDE, from, WIDE * sizeof(float));
-                else
-                    for (long c = 0; c < room; c++) to[l * room + c] = c < n ? from[c] : 0;
-            }
-            strip(&p, i, lesser(my.m, i + my.rows), j, n, to, first, k);
-        }
     }
 }
 
@@ -238,16 +138,36 @@ static int leads(walk *w, const array *table, long apart, const array *first, lo
 #define ROOM(room, numbers)                  \
     float *room = panel_room(numbers);       \
     if (!room) return REFUSED
+/* The product of x, rows of any layout, with a weight (n, inside), plus a bias if that is not x itself. */
+static int takes(input *in, const array *x, const array *w, const array *bias, long all, long n) {
+    if (!is(x, FLOAT32) || x->axes != 2 || x->shape[0] != all || x->shape[1] < 1 || !fits(w, n, x->shape[1])) return 0;
+    if (bias != x && (!is_ordered(bias, FLOAT32) || bias->axes != 1 || bias->shape[0] != n)) return 0;
+    const struct matrix rows = {F32(x), x->strides[0] / 4, x->strides[1] / 4};
+    in->p = (struct product){all, n, x->shape[1], rows, {0}, NULL, n, bias == x ? NULL : F32(bias), 0, 0};
+    return 1;
+}
+
+static void prepare(input *in, const walk *over, const array *w, float *y, float **room) {
+    in->p.y = y;
+    in->packed = packed(transposed(F32(w), in->p.k), in->p.k, in->p.n, room);
+    if (stepwise(over)) return;
+    at_once(in);
+    in->packed = NULL;
+}
+
 #define GIVEN(o, absent) ((o) == (absent) ? NULL : F32(o))
 
-ENTRY(rnn_walk)(array *y, array *w, array *h0, array *table, long apart, long relu) {
+ENTRY(rnn_walk)(array *x, array *w_x, array *bias, array *w, array *h0, array *y, array *table, long apart, long relu) {
     walk over;
+    input in;
     if (!is_matrix(y) || !leads(&over, table, apart, h0, y->shape[0])) return REFUSED;
     const long all = y->shape[0], n = y->shape[1];
-    if (!to_write(y, all, n) || !fits(w, n, n) || !fits(h0, over.rows, n)) return REFUSED;
-    ROOM(room, packed_size(n, n));
+    if (!takes(&in, x, w_x, bias, all, n) || !to_write(y, all, n) || !fits(w, n, n) || !fits(h0, over.rows, n)) return REFUSED;
+    const long parts = parts_of(&over, n, n);
+    ROOM(room, packed_size(in.p.k, n) + packed_size(n, n) + parts * BLOCK * n);
+    prepare(&in, &over, w_x, F32(y), &room);
     const float *weight = packed(transposed(F32(w), n), n, n, &room);
-    LAUNCH(rnn_forth, parts_of(&over, n, n), 1, over, weight, F32(h0), F32(y), n, relu);
+    LAUNCH(rnn_forth, parts, 1, over, in, weight, F32(h0), F32(y), room, n, relu);
     return DONE;
 }
 
@@ -264,16 +184,21 @@ ENTRY(rnn_walk_gradient)(array *slopes, array *y, array *w, array *g, array *bac
 }
 
 /* v, the projection: w itself where there is none. */
-ENTRY(lstm_walk)(array *gates, array *w, array *v, array *h0, array *c0, array *y, array *c, array *table, long apart) {
+ENTRY(lstm_walk)(array *x, array *w_x, array *bias, array *w, array *v, array *h0, array *c0, array *gates, array *y, array *c, array *table,
+                 long apart) {
     walk over;
+    input in;
     if (!is_matrix(y) || !is_matrix(c) || !leads(&over, table, apart, h0, y->shape[0])) return REFUSED;
     const long all = y->shape[0], width = y->shape[1], n = c->shape[1];
     if (!to_write(gates, all, 4 * n) || !to_write(y, all, width) || !to_write(c, all, n) || !fits(w, 4 * n, width)) return REFUSED;
     if (!fits(h0, over.rows, width) || !fits(c0, over.rows, n) || (v == w ? width != n : !fits(v, width, n))) return REFUSED;
-    ROOM(room, packed_size(width, 4 * n) + (v == w ? 0 : packed_size(n, width) + over.rows * n));
+    if (!takes(&in, x, w_x, bias, all, 4 * n)) return REFUSED;
+    const long parts = parts_of(&over, width, 4 * n), blocks = parts * BLOCK * 4 * n;
+    ROOM(room, packed_size(in.p.k, 4 * n) + packed_size(width, 4 * n) + blocks + (v == w ? 0 : packed_size(n, width) + over.rows * n));
+    prepare(&in, &over, w_x, F32(gates), &room);
     const float *weight = packed(transposed(F32(w), width), width, 4 * n, &room);
     const float *projection = v == w ? NULL : packed(transposed(F32(v), n), n, width, &room);
-    LAUNCH(lstm_forth, parts_of(&over, width, 4 * n), 1, over, weight, projection, F32(h0), F32(c0), F32(gates), F32(y), F32(c), room, n, width);
+    LAUNCH(lstm_forth, parts, 1, over, in, weight, projection, F32(h0), F32(c0), F32(gates), F32(y), F32(c), room + blocks, room, n, width);
     return DONE;
 }
 
@@ -289,21 +214,25 @@ ENTRY(lstm_walk_gradient)(array *slopes, array *gates, array *c, array *c0, arra
     ROOM(room, packed_size(4 * n, width) + (v == w ? 0 : packed_size(width, n) + over.rows * n));
     const float *weight = packed(plain(F32(w), width), 4 * n, width, &room);
     const float *projection = v == w ? NULL : packed(plain(F32(v), n), width, n, &room);
-    LAUNCH(lstm_walk_back, parts_of(&over, 4 * n, width), 1, over, weight, projection, F32(gates), F32(c), F32(c0), GIVEN(g, gates), F32(slopes),
-           F32(back), F32(back_c), projection ? F32(projected) : NULL, room, n, width);
+    LAUNCH(lstm_walk_back, parts_of(&over, 4 * n, width), 1, over, weight, projection, F32(gates), F32(c), F32(c0), GIVEN(g, gates),
+           F32(slopes), F32(back), F32(back_c), F32(projected), room, n, width);
     return DONE;
 }
 
-/* bias: of what h gives to the last gate. */
-ENTRY(gru_walk)(array *gates, array *w, array *bias, array *h0, array *inner, array *y, array *table, long apart) {
+ENTRY(gru_walk)(array *x, array *w_x, array *bias, array *w, array *inner_bias, array *h0, array *gates, array *inner, array *y, array *table,
+                long apart) {
     walk over;
+    input in;
     if (!is_matrix(y) || !leads(&over, table, apart, h0, y->shape[0])) return REFUSED;
     const long all = y->shape[0], n = y->shape[1];
     if (!to_write(gates, all, 3 * n) || !to_write(inner, all, n) || !to_write(y, all, n) || !fits(w, 3 * n, n)) return REFUSED;
-    if (!fits(h0, over.rows, n) || !is_ordered(bias, FLOAT32) || bias->axes != 1 || bias->shape[0] != n) return REFUSED;
-    ROOM(room, packed_size(n, 2 * n) + packed_size(n, n));
+    if (!fits(h0, over.rows, n) || !is_ordered(inner_bias, FLOAT32) || inner_bias->axes != 1 || inner_bias->shape[0] != n) return REFUSED;
+    if (!takes(&in, x, w_x, bias, all, 3 * n)) return REFUSED;
+    const long parts = parts_of(&over, n, 3 * n);
+    ROOM(room, packed_size(in.p.k, 3 * n) + packed_size(n, 2 * n) + packed_size(n, n) + parts * BLOCK * 3 * n);
+    prepare(&in, &over, w_x, F32(gates), &room);
     const float *two = packed(transposed(F32(w), n), n, 2 * n, &room), *last = packed(transposed(F32(w) + 2 * n * n, n), n, n, &room);
-    LAUNCH(gru_forth, parts_of(&over, n, 3 * n), 1, over, two, last, F32(bias), F32(h0), F32(gates), F32(inner), F32(y), n);
+    LAUNCH(gru_forth, parts, 1, over, in, two, last, F32(inner_bias), F32(h0), F32(gates), F32(inner), F32(y), room, n);
     return DONE;
 }
 
@@ -316,26 +245,34 @@ ENTRY(gru_walk_gradient)(array *slopes, array *gates, array *inner, array *y, ar
     if (!fits(w, 3 * n, n) || !fits(g, all, n) || !to_write(back, over.rows, n)) return REFUSED;
     ROOM(room, packed_size(3 * n, n));
     const float *weight = packed(plain(F32(w), n), 3 * n, n, &room);
-    LAUNCH(gru_walk_back, parts_of(&over, 3 * n, n), 1, over, weight, F32(gates), F32(inner), F32(y), F32(h0), GIVEN(g, y), F32(slopes), F32(back), n);
+    LAUNCH(gru_walk_back, parts_of(&over, 3 * n, n), 1, over, weight, F32(gates), F32(inner), F32(y), F32(h0), GIVEN(g, y), F32(slopes),
+           F32(back), n);
     return DONE;
 }
 
-/* The slopes are the columns of an array from `column` on, as many as y has rows. */
-ENTRY(weight_slope)(array *slopes, array *states, array *first, array *y, array *table, long apart, long column) {
+/* The states' part, from `column` on, and for x that is not the slopes themselves its part and the sums of all columns. */
+ENTRY(weight_slopes)(array *slopes, array *x, array *states, array *first, array *of_x, array *of_h, array *sums, array *table, long apart,
+                     long column) {
     walk over;
-    if (!is_matrix(slopes) || !is_matrix(states) || !is_matrix(y) || !leads(&over, table, apart, first, states->shape[0])) return REFUSED;
-    const long k = states->shape[0], width = states->shape[1], lead = slopes->shape[1], m = y->shape[0];
-    if (!fits(slopes, k, lead) || column < 0 || column + m > lead || !to_write(y, m, width) || !fits(first, over.rows, width)) return REFUSED;
+    if (!is_matrix(slopes) || !is_matrix(states) || !is_matrix(of_h) || !leads(&over, table, apart, first, states->shape[0])) return REFUSED;
+    const long k = states->shape[0], width = states->shape[1], lead = slopes->shape[1], m = of_h->shape[0], both = x != slopes;
+    if (!fits(slopes, k, lead) || column < 0 || column + m > lead || !to_write(of_h, m, width) || !fits(first, over.rows, width)) return REFUSED;
+    if (both) {
+        if (!is(x, FLOAT32) || x->axes != 2 || x->shape[0] != k || x->shape[1] < 1 || !to_write(of_x, m, x->shape[1])) return REFUSED;
+        if (!is_ordered(sums, FLOAT32) || sums->axes != 1 || sums->shape[0] != lead || column + m != lead || !(sums->flags & WRITEABLE)) return REFUSED;
+    }
     if (reached(&over, over.rows) != k) return REFUSED;
     const float **before = malloc((size_t)k * sizeof *before);
     if (!before) return REFUSED;
     for (const struct step *s = over.steps; s < over.steps + over.length; s++)
         for (long r = 0; r < s->count; r++) before[now(&over, s, r)] = past(&over, s, r, F32(states), F32(first), width);
-    const double work = (double)m * width * k;
-    const long across = up(width, WIDE), wanted = work < 2 * WORK ? 1 : up(4 * threads, across), full = tall(SPANS);
-    const long rows = up(up(m, wanted), full) * full;
+    const long inside = both ? x->shape[1] : 0, panels = up(inside, WIDE) + up(width, WIDE), full = tall(SPANS);
+    const long most = (double)m * (width + inside) * k < 2 * WORK ? 1 : threads, blocks = lesser(most, up(m, 128));
+    const long groups = lesser(panels, up(most, blocks)), rows = up(up(m, blocks), full) * full;
+    const struct matrix of = {both ? F32(x) : NULL, both ? x->strides[0] / 4 : 0, both ? x->strides[1] / 4 : 0};
     _Atomic int failed = 0;
-    LAUNCH(weight, across * up(m, rows), wanted > 1 ? 1 : LONG_MAX, F32(slopes) + column, lead, before, F32(y), m, width, k, rows, &failed);
+    LAUNCH(weights, groups * up(m, rows), 1, F32(slopes), lead, column, of, inside, before, width,
+           both ? F32(of_x) : NULL, F32(of_h), both ? F32(sums) : NULL, m, k, rows, groups, &failed);
     free(before);
     return failed ? REFUSED : DONE;
 }
@@ -345,20 +282,21 @@ ENTRY(weight_slope)(array *slopes, array *states, array *first, array *y, array 
 ENTRY(self_test)(void) {
     enum { n = 71, ROOMY = n * (WIDE + n) };
     static const struct step steps[3] = {{0, 3, 0, 0}, {3, 3, 0, 3}, {6, 2, 3, 2}};
-    static float w[n * n], x[8 * n], y[8 * n], g[8 * n], h[3 * n], d[3 * n], s[8 * n], back[3 * n], room[2 * ROOMY];
+    static float w[n * n], x[8 * n], y[8 * n], g[8 * n], h[3 * n], d[3 * n], s[8 * n], back[3 * n], room[2 * ROOMY + 2 * BLOCK * n];
     const walk over = {steps, 3, 1, 3};
     float *to = room;
     for (int i = 0; i < n * n; i++) w[i] = (float)(i * 7 % 11 % 3 - 1);
-    for (int i = 0; i < 8 * n; i++) x[i] = y[i] = (float)(i * 5 % 13 - 6), g[i] = (float)(i * 3 % 7 - 3);
+    for (int i = 0; i < 8 * n; i++) x[i] = (float)(i * 5 % 13 - 6), g[i] = (float)(i * 3 % 7 - 3);
     for (int i = 0; i < 3 * n; i++) h[i] = (float)(i % 5 - 2), d[i] = back[i] = (float)(i % 3 - 1);
     const float *across = packed(transposed(w, n), n, n, &to), *down = packed(plain(w, n), n, n, &to);
-    LAUNCH(rnn_forth, 2, 1, over, across, h, y, n, 1);
+    const input in = {{8, n, n, {x, n, 1}, {0}, y, n, NULL, 0, 0}, across};
+    LAUNCH(rnn_forth, 2, 1, over, in, across, h, y, to, n, 1);
     LAUNCH(rnn_walk_back, 2, 1, over, down, y, g, s, back, n, 1);
     for (const struct step *t = steps; t < steps + 3; t++)
         for (long r = 0; r < t->count; r++)
             for (int j = 0; j < n; j++) {
-                float sum = x[(t->at + r) * n + j];
-                for (int i = 0; i < n; i++) sum += w[j * n + i] * past(&over, t, r, y, h, n)[i];
+                float sum = 0;
+                for (int i = 0; i < n; i++) sum += w[j * n + i] * (x[(t->at + r) * n + i] + past(&over, t, r, y, h, n)[i]);
                 if (y[(t->at + r) * n + j] != (sum > 0 ? sum : 0)) return 10;
             }
     for (const struct step *t = steps + 3; t-- > steps;)
