@@ -31,7 +31,7 @@ CAST: Op = cast.op
 
 
 class _Local(threading.local):
-    """What a thread is in: the lower dtype by type of device, whether parameters are kept that were cast, and these; and what was before."""
+    """What a thread is in: the lower dtype by type of device, whether cast parameters are kept, these, and what was before each block."""
 
     def __init__(self) -> None:
         self.dtypes: dict[str, np.dtype] = {}

@@ -6,8 +6,8 @@ from typing import Any
 from ..autograd.arguments import together
 from ..autograd.conform import cast
 from ..autograd.forms import apply
-from ..autograd.tensor import raw
-from ..backend import is_inexact, working_dtype
+from ..autograd.tensor import Tensor, raw
+from ..backend import device_of, is_inexact, to_device, working_dtype
 from ..backend.arrays import namespace
 from ..errors import DTypeError, ShapeError
 from .fused import SPREAD, check_table, checked_ids, looked_up, shorten
@@ -46,6 +46,10 @@ def _bags(ids: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int]:
             raise ValueError(f"embedding_bag: offsets must start at 0, never fall and end at most at {n}, got {starts.tolist()[:9]}")
         if include_last_offset and last != n:
             raise ValueError(f"embedding_bag: with include_last_offset the last offset must be the number of ids, {n}; got {last}")
+    if isinstance(offsets, Tensor):
+        together("embedding_bag", ids, offsets)
+    else:
+        starts = to_device(starts, device_of(ids))
     if include_last_offset:
         starts = starts[:-1]
     return xp.searchsorted(starts, xp.arange(n, dtype=starts.dtype), "right") - 1, starts.size
@@ -113,7 +117,6 @@ def embedding_bag(
     check_mode(who, mode, scale_grad_by_freq)
     weight = given(weight)
     ids, padding = checked_ids(who, input, weight, padding_idx)
-    together(who, weight, ids, offsets)
     bag, bags = _bags(ids, offsets, include_last_offset)
     factor = None if per_sample_weights is None else given(per_sample_weights)
     if factor is not None:

@@ -3,12 +3,12 @@
 from math import inf, prod
 from typing import Any
 
-from ..autograd.arguments import number
+from ..autograd.arguments import number, together
 from ..autograd.forms import apply, general
 from ..autograd.node import stamp
 from ..autograd.op import Op, compiled
 from ..autograd.tensor import Tensor, raw, wrap
-from ..backend import is_inexact, working_dtype
+from ..backend import device_of, is_inexact, to_device, working_dtype
 from ..backend.arrays import namespace
 from ..backend.philox import kept, new_key, threshold_of
 from ..errors import DTypeError, IndexRangeError, ShapeError
@@ -260,6 +260,10 @@ def checked_ids(who: str, input: Any, weight: Any, padding_idx: int | None) -> t
         raise IndexRangeError(f"{who}: id {int(i[where])} at position {where}, {n} rows")
     if padding_idx is not None and not -n <= padding_idx < n:
         raise IndexRangeError(f"{who}: padding_idx {padding_idx}, {n} rows")
+    if isinstance(input, Tensor):
+        together(who, input, weight)
+    elif device_of(i) != (home := device_of(raw(weight))):  # a list or an array of NumPy's
+        i = to_device(i, home)
     return i.astype("int64", copy=False), None if padding_idx is None else padding_idx % n
 
 

@@ -66,3 +66,18 @@ def test_a_gradient_from_elsewhere():
     x = mg.ones(3, requires_grad=True).to(device="double")
     with pytest.raises(DeviceError, match="backward: operands are on different devices, cpu and double"):
         (x * x).backward(mg.ones(3))
+
+
+def test_ids_given_as_plain_arrays_are_sent():
+    table = mg.nn.Embedding(5, 3)
+    want = [table(np.array([1, 4])), F.embedding_bag(np.array([1, 4, 2]), table.weight, [0, 2])]
+    sum(y.sum() for y in want).backward()
+    gradient = table.weight.grad.numpy()
+    table.to(device="double").zero_grad()
+    got = [table(np.array([1, 4])), F.embedding_bag(np.array([1, 4, 2]), table.weight, [0, 2])]
+    sum(y.sum() for y in got).backward()
+    assert all(np.array_equal(a.detach().numpy(), b.detach().numpy()) for a, b in zip(got, want, strict=True))
+    assert np.array_equal(table.weight.grad.numpy(), gradient)
+    for lost in (lambda i: table(i), lambda i: F.embedding_bag(mg.tensor([1, 4]).to(device="double"), table.weight, i)):
+        with pytest.raises(DeviceError, match=r"embedding.*int64"):
+            lost(mg.tensor([0, 1]))
