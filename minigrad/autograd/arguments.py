@@ -100,19 +100,23 @@ def elsewhere(name: str, arrays: Any) -> DeviceError | None:
 
 def together(name: str, *values: Any) -> None:
     """Raise DeviceError unless the Tensors and arrays are on one device: for functions that compute on arrays outside of ops."""
-    arrays = [a for a in map(raw, values) if hasattr(a, "dtype")]
-    if any(type(a) is not ndarray for a in arrays) and (error := elsewhere(name, arrays)):
+    for v in values:
+        if v is not None and type(raw(v)) is not ndarray:
+            break
+    else:  # nearly always, and quickly told
+        return
+    if error := elsewhere(name, [a for a in map(raw, values) if hasattr(a, "dtype")]):
         raise error
 
 
 def explained(op: Any, error: Exception, operands: Any, params: tuple = ()) -> Exception:
     """The error of a kernel as one of ours, with the op's name, what came, and what was expected."""
-    if isinstance(error, MinigradError):
+    if isinstance(error, (MinigradError, ImportError)):
         return error
     arrays = [a for a in operands if hasattr(a, "shape")]
     came = ", ".join([shown(a) for a in (*operands, *params)])
     if isinstance(error, MemoryError):
-        return out_of_memory(op.name, error, came, arrays[0] if arrays else None)
+        return out_of_memory(op.name, error, f"got {came}", arrays[0] if arrays else None)
     if type(error).__name__ == "DynamicLibNotFoundError":
         return DeviceError(f"{op.name}: CuPy lacks a library of CUDA ({error}); pip install 'cupy-cuda12x[ctk]', or cuda13x")
     if mixed := elsewhere(op.name, [*arrays, *[a for p in params for a in arrays_in(p)]]):

@@ -43,7 +43,7 @@ def held(place: Any) -> list[tuple[str, int, int]]:
 def out_of_memory(who: str, error: BaseException, came: str, a: Any = None) -> OutOfMemoryError:
     """The error for memory that ran out while ``who`` computed with ``came``; ``a`` is an array on the device that is full."""
     place = device_of(a)
-    parts = [f"{who}: out of memory on {place}" + (f": got {came}" if came else ""), " ".join(str(error).split()) or type(error).__name__]
+    parts = [f"{who}: out of memory on {place}" + (f": {came}" if came else ""), " ".join(str(error).split()) or type(error).__name__]
     if full := occupied(a):
         parts.append(full)
     if tape := held(place):
@@ -75,7 +75,7 @@ def in_backward(error: MemoryError, code: Any, g: Any) -> MemoryError:
     node = node_at_work(error.__traceback__, code)
     if node is None or isinstance(error, OutOfMemoryError):
         return error
-    return out_of_memory(f"backward of {node.name}{where(node.order)}", error, f"a gradient of shape {node.shape}", g)
+    return out_of_memory(f"backward of {node.name}{where(node.order)}", error, f"got a gradient of shape {node.shape}", g)
 
 
 def _size(n: int) -> str:

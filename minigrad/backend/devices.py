@@ -105,6 +105,11 @@ def obstacle(index: int = 0) -> str:
     if index >= count:
         last = "there is cuda:0 alone" if count == 1 else f"there are cuda:0 to cuda:{count - 1}"
         return f"{last}; choose one of them, or let more be seen with CUDA_VISIBLE_DEVICES"
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except (ImportError, OSError, RuntimeError) as error:
+        wheel = f"cupy-cuda{runtime.runtimeGetVersion() // 1000}x[ctk]"
+        return f"CuPy does not find the compiler of CUDA ({_line(error)}); install the CUDA toolkit, or pip install '{wheel}'"
     return ""
 
 

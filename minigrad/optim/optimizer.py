@@ -9,10 +9,11 @@ import numpy as np
 
 from ..autograd import Tensor, enable_grad
 from ..autograd.node import Handle, stamp
+from ..autograd.shortage import out_of_memory
 from ..autograd.tensor import as_data, wrap
 from ..backend import Kernels, device_of, to_device, working_dtype
 from ..backend.recording import running
-from ..errors import CheckpointError, DTypeError
+from ..errors import CheckpointError, DTypeError, OutOfMemoryError
 from ..nn.parameter import clear_grad
 from .interrupt import uninterrupted
 from .roster import Roster
@@ -166,6 +167,9 @@ class Optimizer:
         Args:
             closure: computes the loss and its gradients again; called first, and what it returns is returned.
 
+        Raises:
+            OutOfMemoryError: memory ran out, as for the state of a parameter at its first step.
+
         An interrupt waits until the updates are done (not the closure). If an update raises, the error notes which parameter it was;
         those before it have been updated.
         """
@@ -176,7 +180,13 @@ class Optimizer:
             changed = before(self, args, kwargs)
             if changed is not None:
                 args, kwargs = changed
-        loss = self._step(*args, **kwargs)
+        try:
+            loss = self._step(*args, **kwargs)
+        except MemoryError as error:
+            if isinstance(error, OutOfMemoryError):
+                raise
+            notes = "; ".join(getattr(error, "__notes__", ()))
+            raise out_of_memory(f"{self._owner}.step", error, notes, self.param_groups[0]["params"][0].data) from error
         self._stepped = True
         for after in tuple(self._after.values()):
             after(self, args, kwargs)

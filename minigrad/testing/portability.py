@@ -112,7 +112,8 @@ def check_device(model: Callable, *example: Any) -> DeviceReport:
 
     Args:
         model: a module, of which copies are run, in the mode it is in; or a function.
-        example: what to call it with: Tensors, arrays, lists and dicts of them, other values as they are.
+        example: what to call it with: Tensors and arrays, which are sent, lists and dicts of them; other values, such as lengths in a
+            list, as they are.
 
     Returns:
         A DeviceReport: ``report.ok``, ``report.findings``; print it to read them. What raises an error ends the run, so that there may be
@@ -146,8 +147,9 @@ def check_device(model: Callable, *example: Any) -> DeviceReport:
         except Exception as error:
             report.note(_failing(error), " ".join(str(error).split()), *got.spot_of(error))
             return report
+    coarsest = min(want.coarsest(), got.coarsest())
     for name, a in want.results().items():
-        if off := _difference(got.results().get(name), a):
+        if off := _difference(got.results().get(name), a, coarsest):
             report.note("differs", f"{name}: {off}", "", "")
     return report
 
@@ -209,6 +211,11 @@ class Run:
         if isinstance(self.model, Module):
             found |= dict(self.model.named_buffers())
         return {k: to_device(raw(v), "cpu") for k, v in found.items() if v is not None}
+
+    def coarsest(self) -> int:
+        """The fewest bytes that a real number took on the way, as under autocast."""
+        nodes = toposort([y.node for y in self.outputs if y.node is not None])
+        return min([w for w in map(_width, nodes) if w > 1], default=8)
 
     # -- where one is
     def spot(self, frame: FrameType | None) -> tuple[str, str]:
@@ -325,7 +332,7 @@ def _width(node: graph.Node) -> int:
     return max([d.itemsize // (2 if d.kind == "c" else 1) for d in dtypes if d.kind in "fc"], default=0)
 
 
-def _difference(got: Any, want: Any) -> str:
+def _difference(got: Any, want: Any, coarsest: int) -> str:
     """How two arrays differ; nothing if they do not, up to rounding."""
     if got is None:
         return "is not there"
@@ -339,7 +346,7 @@ def _difference(got: Any, want: Any) -> str:
         return "NaN or infinity in other places"
     scale = max(1.0, float(np.abs(b[finite]).max(initial=0)))
     off = float(np.abs(a[finite] - b[finite]).max(initial=0)) / scale
-    allowed = TOLERANCES[want.dtype.itemsize // (2 if want.dtype.kind == "c" else 1)]
+    allowed = TOLERANCES[min(coarsest, want.dtype.itemsize // (2 if want.dtype.kind == "c" else 1))]
     return "" if off <= allowed else f"off by {off:.2g} of its scale, allowed {allowed:.2g}"
 
 

@@ -85,6 +85,19 @@ def test_an_op_within_a_rule_keeps_its_name():
         apply(op, (x,)).sum().backward()
 
 
+def test_in_the_step_of_an_optimizer():
+    class Greedy(mg.optim.SGD):
+        kernels = None
+
+        def update(self, p, g, state, group):
+            full()
+
+    p = mg.ones(4, requires_grad=True)
+    p.grad = mg.ones(4)
+    with pytest.raises(OutOfMemoryError, match=r"^Greedy.step: out of memory on cpu: in Greedy.step, parameter .*; Out of memory"):
+        Greedy([p], lr=0.1).step()
+
+
 def test_numpy():
     x = mg.ones((1 << 14, 1), requires_grad=True)
     with pytest.raises(OutOfMemoryError, match=r"^add: out of memory on cpu: got float32\[16384, 1\], .*; Unable to allocate .* shape"):
@@ -100,3 +113,13 @@ def test_a_library_of_cuda_that_is_not_there():
 
     with pytest.raises(mg.errors.DeviceError, match=r"lost: CuPy lacks a library of CUDA \(libnvrtc.so.12\); pip install"):
         apply(general(lost, inputs=1, name="lost"), (mg.ones(2),))
+
+
+def test_the_error_of_the_real_cupy():
+    cupy = pytest.importorskip("cupy", exc_type=ImportError)
+
+    def kernel(xp, x):
+        raise cupy.cuda.memory.OutOfMemoryError(4096, 1024, 2048)
+
+    with pytest.raises(OutOfMemoryError, match=r"real: .*; Out of memory allocating 4,096 bytes \(allocated so far: 1,024 bytes, limit"):
+        apply(general(kernel, inputs=1, name="real"), (mg.ones(3).to(device="double"),))

@@ -51,7 +51,8 @@ def cupy(monkeypatch):
     runtime.getDeviceProperties = lambda index: {"name": b"NVIDIA H", "totalGlobalMem": 80 << 30}
     runtime.memGetInfo = lambda: (2 << 30, 80 << 30)
     fake.get_default_memory_pool = lambda: types.SimpleNamespace(used_bytes=lambda: 512 << 20, total_bytes=lambda: 1 << 30)
-    fake.cuda, fake.__version__ = types.SimpleNamespace(Device=Device, runtime=runtime), "14.2.0"
+    nvrtc = types.SimpleNamespace(getVersion=lambda: (12, 9))
+    fake.cuda, fake.__version__ = types.SimpleNamespace(Device=Device, runtime=runtime, nvrtc=nvrtc), "14.2.0"
     monkeypatch.setattr(devices, "namespace", lambda kind: fake)
     find = importlib.util.find_spec
     monkeypatch.setitem(sys.modules, "cupy", fake)
@@ -79,7 +80,7 @@ def test_without_cupy(monkeypatch):
     assert not mg.is_available("cuda")
     assert devices.devices() == ["cpu", "no cuda: it needs CuPy; pip install 'minigrad[cuda12]' or 'minigrad[cuda13]'"]
     for move in (lambda: backend.to_device(np.zeros(2), "cuda"), lambda: mg.ones(2).to("cuda"), lambda: mg.ones(2, device="cuda")):
-        with pytest.raises(ImportError, match="cuda:0 is not available: it needs CuPy; pip install"):
+        with pytest.raises(ImportError, match=r"^to_device: cuda:0 is not available: it needs CuPy; pip install"):
             move()
 
 
@@ -138,6 +139,15 @@ def test_gpus_that_are_not_there(cupy, monkeypatch):
         backend.from_dlpack(types.SimpleNamespace(__dlpack_device__=lambda: (2, 1)))
 
 
+def test_without_the_compiler_of_cuda(cupy, monkeypatch):
+    def lost():
+        raise RuntimeError('Failure finding "libnvrtc.so.12"\nand more')
+
+    monkeypatch.setattr(cupy.cuda.nvrtc, "getVersion", lost)
+    with pytest.raises(DeviceError, match=r'compiler of CUDA \(Failure finding "libnvrtc.so.12"\); .* pip install .cupy-cuda12x\[ctk\]'):
+        backend.to_device(np.zeros(2), "cuda")
+
+
 def test_what_the_configuration_says(cupy, capsys):
     mg.show_config()
     out = capsys.readouterr().out
@@ -173,3 +183,13 @@ def test_there_and_back(cupy):
 def test_dlpack_goes_where_the_memory_is(cupy):
     foreign = types.SimpleNamespace(__dlpack_device__=lambda: (2, 0))  # 2: CUDA
     assert backend.from_dlpack(foreign) == ("from_dlpack", foreign)
+
+
+def test_the_real_cupy_without_a_driver():
+    real = pytest.importorskip("cupy", exc_type=ImportError)
+    if real.is_available():
+        pytest.skip("there is a GPU")
+    assert not mg.is_available("cuda")
+    assert devices.devices()[1].startswith("no cuda: ")
+    with pytest.raises(DeviceError, match=r"^to_device: cuda:0 is not available: .*(driver|GPU)"):
+        mg.ones(2).to("cuda")

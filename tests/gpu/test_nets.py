@@ -159,3 +159,25 @@ def test_training(name, device, sent):
         losses.append([v.item() for v in curve])
     assert losses[0][-1] < losses[0][0]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3, atol=1e-4)
+
+
+def test_mixed_precision(device, sent):
+    """In float16 with scaled losses: near the losses of float32, and the parameters stay float32."""
+    make, x, labels = NETS["mlp"]
+    losses = []
+    for half in (False, True):
+        mg.manual_seed(0)
+        model = make().to(device=device)
+        batch, target = sent(x), sent(labels)
+        optimizer, scaler = optim.Adam(model.parameters(), lr=1e-2), mg.amp.GradScaler(device, init_scale=256.0, enabled=half)
+        mg.manual_seed(1)
+        for _ in range(10):
+            optimizer.zero_grad()
+            with mg.amp.autocast(device, enabled=half):
+                loss = F.cross_entropy(model(batch), target)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        losses.append(loss.item())
+        assert all(p.dtype == "float32" for p in model.parameters())
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.05)
