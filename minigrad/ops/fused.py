@@ -67,7 +67,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         >>> linear(mg.tensor([1.0, 2.0]), mg.tensor([[1.0, 0.0], [1.0, 1.0]]), mg.tensor([0.5, 0.5])).tolist()
         [1.5, 3.5]
     """
-    x, weight = given(x), given(weight)
+    x, weight = x if isinstance(x, Tensor) else given(x), weight if isinstance(weight, Tensor) else given(weight)
     shape, sizes = x.shape, weight.shape
     if len(sizes) != 2:
         raise ShapeError(f"linear: weight must be (out, in), got shape {tuple(sizes)}")
@@ -76,7 +76,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     if shape[-1] != sizes[1]:
         raise ShapeError(f"linear: x has {shape[-1]} features, weight expects {sizes[1]} (x {tuple(shape)}, weight {tuple(sizes)})")
     if bias is not None:
-        bias = given(bias)
+        bias = bias if isinstance(bias, Tensor) else given(bias)
         if bias.shape != sizes[:1]:
             raise ShapeError(f"linear: bias has shape {tuple(bias.shape)}, weight {tuple(sizes)} expects ({sizes[0]},)")
     return apply(AFFINE, (x, weight, bias))

@@ -10,8 +10,8 @@ from .forms import Family, Form
 
 FAMILY = Family("products")
 ndarray, empty, float32 = np.ndarray, np.empty, np.dtype("float32")
-FEW = 4
-"""Products with fewer rows or columns than this are sums of a few vectors, which BLAS does well."""
+FEW, MANY = 4, 1 << 14
+"""Products with fewer rows or columns than this, of more numbers than these, are sums of a few vectors, which BLAS does well."""
 
 
 @FAMILY.form("matmul", "ooo", least=1024)
@@ -37,10 +37,10 @@ def _matmul(c: Form, plain: Callable) -> Callable:
 def _linear(c: Form, plain: Callable) -> Callable:
     def kernel(x: Any, weight: Any, bias: Any) -> Any:
         n = weight.shape[0]
-        if weight.size < c.least or x.dtype != float32 or weight.dtype != float32 or n < FEW:
+        if weight.size < c.least or x.dtype != float32 or weight.dtype != float32:
             return plain(x, weight, bias)
         rows = x if x.ndim == 2 else x.reshape((prod(x.shape[:-1]), x.shape[-1]))
-        if len(rows) < FEW:
+        if (n < FEW or len(rows) < FEW) and x.size + weight.size > MANY:
             return plain(x, weight, bias)
         y = empty((len(rows), n), float32)
         if c.call(rows, weight, y if bias is None else bias, y):
