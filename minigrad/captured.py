@@ -17,6 +17,7 @@ from .autograd.mode import surroundings
 from .autograd.tensor import raw, wrap
 from .backend import device_of, is_array
 from .backend.recording import Program, Recorded, Tape, program, register, running
+from .backend.recording.program import places
 from .errors import GraphError
 from .nn import Module
 
@@ -274,7 +275,7 @@ class Scene:
             yield
         finally:
             self._put_back()
-        if before and any(before.intersection(_places(c)) for c in tape.calls):
+        if before and any(before.intersection(places([c.args, c.keywords])) for c in tape.calls):
             tape.spoil("it adds to gradients of the step before; call optimizer.zero_grad() inside the step")
 
     def _put_back(self) -> None:
@@ -321,12 +322,6 @@ def _is_full(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _places(c: Any) -> list[int]:
-    from .backend.recording.program import places
-
-    return places([c.args, c.keywords])
 
 
 __all__ = ["Captured", "capture"]

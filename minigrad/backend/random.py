@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from .recording.tape import running
+from .recording.tape import Drawing, running
 
 
 class Generator:
@@ -45,7 +45,7 @@ class Generator:
         if self._rng is None:
             self._rng = np.random.Generator(np.random.Philox(self.seed))
         tape = running()
-        return self._rng if tape is None else tape.drawing(self._rng)
+        return self._rng if tape is None else Drawing(self._rng, tape)
 
     @property
     def state(self) -> Any:

@@ -11,7 +11,7 @@ from .forms import Family, Form
 FAMILY = Family("products")
 ndarray, empty, float32 = np.ndarray, np.empty, np.dtype("float32")
 FEW, MANY = 4, 1 << 14
-"""Products with fewer rows or columns than this, of more numbers than these, are sums of a few vectors, which BLAS does well."""
+"""Products with fewer rows or columns than this are sums of a few vectors, which BLAS does well, if there are more numbers than these."""
 
 
 @FAMILY.form("matmul", "ooo", least=1024)

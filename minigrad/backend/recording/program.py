@@ -139,13 +139,13 @@ def program(tape: Tape, returned: Any, name: str = "step") -> Program:
         done = sorted(set(made + needs) - used)
         used.update(made, needs)
         kept.append((c, done))
-    bases = {id(a.held.base) for a in tape.arrays()}
+    own = tape.own()
     arguments, lines = [writer.variable(place.number) for place, fetch in tape.inputs if fetch is None], []
     for place, fetch in tape.inputs:
         if fetch is not None and place.number in used:
             lines.append(f"{writer.variable(place.number)} = {writer.bind(fetch, 'data')}()")
     for c, done in reversed(kept):
-        if c.f is np.ndarray.copy and type(c.args[0]) is Place and c.args[0].number in done and tape.is_own(c.args[0], bases):
+        if c.f is np.ndarray.copy and type(c.args[0]) is Place and c.args[0].number in own.intersection(done):
             writer.variables[c.made.number] = writer.variable(c.args[0].number)  # nobody else has it: it need not be copied
             continue
         lines.append(writer.line(c))

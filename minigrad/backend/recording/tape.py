@@ -43,15 +43,17 @@ class Tape:
     """Calls that were made, from the first ``start`` to the last.
 
     ``calls`` holds them, ``inputs`` the places of what is given anew each time, each with the function that fetches it, or None for an
-    argument. ``flaw`` says why the calls cannot be repeated, if they cannot.
+    argument. ``flaw`` says why the calls cannot be repeated, if they cannot. ``beside(f, *args)`` is set by whoever records: it
+    runs what is called as a whole each time, the step of an optimizer or of a schedule, on the real arrays.
     """
+
+    beside: Callable[..., Any]
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.inputs: list[tuple[Place, Callable[[], Any] | None]] = []
         self.flaw = ""
         self.count = 0
-        self.beside: Callable[..., Any] = self._alone
         self._known: dict[int, Any] = {}
         """By the identity of an array: what stands for it."""
 
@@ -90,15 +92,11 @@ class Tape:
             found = self._known[id(held)] = Recorded(held, self.place(), self)  # which keeps the array alive, and its id its own
         return found
 
-    def arrays(self) -> list:
-        """What stands for all arrays that the tape has seen."""
-        return list(self._known.values())
-
-    def is_own(self, place: Place, bases: set[int]) -> bool:
-        """Whether the array was made by a call, as memory of its own of which there is no view; ``bases``: of all arrays, by identity."""
-        held = next(a.held for a in self._known.values() if a.place.number == place.number)
-        given = {p.number for p, _ in self.inputs}
-        return held.base is None and id(held) not in bases and place.number not in given
+    def own(self) -> set[int]:
+        """The numbers of the arrays that calls made as memory of their own, and of which there is no view."""
+        bases, given = {id(a.held.base) for a in self._known.values()}, {p.number for p, _ in self.inputs}
+        alone = [a.place.number for k, a in self._known.items() if a.held.base is None and k not in bases]
+        return set(alone) - given
 
     def input(self, held: Any, fetch: Callable[[], Any] | None = None) -> Any:
         """What stands for an array that is given anew each time: an argument, or what ``fetch()`` returns."""
@@ -130,19 +128,6 @@ class Tape:
             pairs = [self._dressed(v) for v in y]
             return type(y)([d for d, _ in pairs]), tuple([m for _, m in pairs])
         return y, None
-
-    def _alone(self, f: Callable, *args: Any) -> Any:
-        """Run what is not to be recorded call by call but called as a whole each time: the step of an optimizer, of a schedule.
-
-        ``beside`` is what is called; whoever records replaces it by one that puts the real arrays in place meanwhile.
-        """
-        with self.resting():
-            f(*args)
-        self.calls.append(Call(f.__name__, f, args, {}, None))
-
-    def drawing(self, rng: Any) -> "Drawing":
-        """A generator of random numbers that draws anew each time."""
-        return Drawing(rng, self)
 
     def draw(self, name: str, f: Callable[[], int]) -> int:
         """A number that ``f()`` draws from a generator, noted as a call."""
@@ -207,4 +192,4 @@ def bare(x: Any) -> Any:
     return int(x) if kind is Drawn else x
 
 
-__all__ = ["Call", "Drawn", "Place", "Tape", "bare", "running"]
+__all__ = ["Call", "Drawing", "Drawn", "Place", "Tape", "bare", "running"]

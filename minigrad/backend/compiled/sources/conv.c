@@ -14,14 +14,8 @@ enum { PART = 128 }; /* products that are added one after the other */
 /* Room for n numbers, kept by the thread for its next call, as fresh memory costs more than what is computed in it. */
 enum { IMAGE, SUMMED, WEIGHTS, TOTALS, ROOMS };
 static float *room(int which, long n) {
-    static _Thread_local struct { float *place; long size; } kept[ROOMS];
-    if (n + 64 > kept[which].size) {
-        void *p = NULL;
-        free(kept[which].place);
-        kept[which].place = posix_memalign(&p, 64, (size_t)(n + 64) * sizeof(float)) ? NULL : p;
-        kept[which].size = kept[which].place ? n + 64 : 0;
-    }
-    return kept[which].place;
+    static _Thread_local struct room kept[ROOMS];
+    return room_of(&kept[which], n + 64);
 }
 
 #include "channels.h"

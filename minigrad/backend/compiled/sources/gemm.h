@@ -39,16 +39,24 @@ struct product {
 
 static inline long up(long a, long b) { return (a + b - 1) / b; }
 
-/* Room for n numbers, kept by the thread for its next call, as fresh memory costs more than what is computed in it. */
-static float *panel_room(long n) {
-    static _Thread_local struct { float *place; long size; } kept;
-    if (n > kept.size) {
+/* Room for n numbers, kept by a thread for its next call, as fresh memory costs more than what is computed in it. */
+struct room {
+    float *place;
+    long size;
+};
+static float *room_of(struct room *kept, long n) {
+    if (n > kept->size) {
         void *p = NULL;
-        free(kept.place);
-        kept.place = posix_memalign(&p, 64, (size_t)n * sizeof(float)) ? NULL : p;
-        kept.size = kept.place ? n : 0;
+        free(kept->place);
+        kept->place = posix_memalign(&p, 64, (size_t)n * sizeof(float)) ? NULL : p;
+        kept->size = kept->place ? n : 0;
     }
-    return kept.place;
+    return kept->place;
+}
+
+static float *panel_room(long n) {
+    static _Thread_local struct room kept;
+    return room_of(&kept, n);
 }
 
 /* -- packing ------------------------------------------------------------------------------------------------------ */
