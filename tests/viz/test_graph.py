@@ -130,8 +130,11 @@ def test_json_and_errors(tmp_path):
     loss, params = program()
     g = viz.graph(loss, params)
     data = json.loads(g.save(tmp_path / "g.json").read_text())
-    assert data["version"] == 1
+    assert data["version"] == 2
     assert len(data["nodes"]) == 6
+    assert viz.Record.from_dict(data).to_dict() == g.to_dict()
+    with pytest.raises(mg.errors.GraphError, match="version 2"):
+        viz.Record.from_dict({"version": 1})
     with pytest.raises(mg.errors.GraphError, match="nothing was recorded"):
         viz.graph(mg.tensor(1.0))
     with pytest.raises(ValueError, match=r"one of \.dot"):
