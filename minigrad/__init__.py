@@ -43,7 +43,7 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = dict.fromkeys(("amp", "array_api", "data", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
+_later = dict.fromkeys(("amp", "array_api", "data", "distributed", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
     "capture": "captured",
     "check_device": "testing.portability",
     "load": "io",
@@ -53,7 +53,7 @@ _later = dict.fromkeys(("amp", "array_api", "data", "io", "metrics", "regularize
 """What is imported when it is first used: parts, and the names that are a part's."""
 
 if TYPE_CHECKING:
-    from . import amp, array_api, data, io, metrics, regularizers, testing, train, viz
+    from . import amp, array_api, data, distributed, io, metrics, regularizers, testing, train, viz
     from .captured import capture
     from .configuration import show_config
     from .io import load, save
@@ -76,6 +76,7 @@ __all__ = [
     "data",
     "default_dtype",
     "device",
+    "distributed",
     "e",
     "enable_grad",
     "errors",

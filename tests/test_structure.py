@@ -25,6 +25,7 @@ FLOORS = {
     "array_api": 5,
     "viz": 6,
     "captured": 6,
+    "distributed": 6,
     "testing": 6,
     "train": 7,
     "configuration": 7,
@@ -32,7 +33,22 @@ FLOORS = {
     "demo": 9,
     "__main__": 10,
 }
-MODULES = (mg, mg.linalg, mg.fft, mg.special, mg.random, mg.nn, mg.nn.functional, mg.optim, mg.amp, mg.data, mg.viz, mg.testing, mg.io)
+MODULES = (
+    mg,
+    mg.linalg,
+    mg.fft,
+    mg.special,
+    mg.random,
+    mg.nn,
+    mg.nn.functional,
+    mg.optim,
+    mg.amp,
+    mg.data,
+    mg.distributed,
+    mg.viz,
+    mg.testing,
+    mg.io,
+)
 OPTIONAL = ("cupy", "graphviz", "matplotlib", "torch", "mpi4py", "tqdm", "ml_dtypes", "scipy")
 
 

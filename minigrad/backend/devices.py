@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,6 +224,23 @@ def from_dlpack(x: Any) -> Array:
     if x.__dlpack_device__()[0] == 1:  # the CPU's number in DLPack
         return np.from_dlpack(x)
     return _cupy("from_dlpack", x.__dlpack_device__()[1]).from_dlpack(x)
+
+
+@contextmanager
+def using(where: Any) -> Iterator[Device]:
+    """``with using("cuda:1"): ...`` makes a GPU this thread's current one, on which CuPy makes what is new; of others nothing changes.
+
+    Raises: as ``to_device``.
+
+    Example:
+        >>> from minigrad.backend.devices import using
+        >>> with using("cpu") as place:
+        ...     print(place)
+        cpu
+    """
+    place = device(where)
+    with _cupy("using", place.index).cuda.Device(place.index) if place.type == "cuda" else nullcontext():
+        yield place
 
 
 def to_device(a: Array, where: Any) -> Array:

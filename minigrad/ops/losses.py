@@ -1,6 +1,7 @@
 """Cross entropies with their gradients written out, so that a step keeps the logits and nothing else of their size; log cosh."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import log, prod
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..autograd.tensor import Tensor, raw
 from ..backend import asarray, device_of, is_inexact, working_dtype
 from ..backend.arrays import is_array, namespace
 from ..backend.dtypes import uint8, uint16, uint32, uint64
-from ..backend.recording import Recorded
+from ..backend.recording import Recorded, as_one
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from .reduce import mean, sum
 from .softmax import log_softmax, softmax
@@ -134,16 +135,29 @@ def checked_labels(who: str, target: Any, shape: tuple[int, ...], classes: int, 
         )
     if tuple(labels.shape) != shape:
         raise ShapeError(f"{who}: expected labels of shape {shape}, one per row, got {tuple(labels.shape)}")
-    ignoring = ignore_index is not None and 0 <= ignore_index < classes
-    if not labels.size or (on_cpu(labels) and not ignoring and labels.view(UNSIGNED[labels.dtype.itemsize]).max() < classes):
-        return labels, None  # a negative one would be a large one
-    if type(labels) is Recorded:  # what comes later may have rows to be ignored, whatever is in these
-        return labels.tape.call(_counting, (who, labels, classes, ignore_index))
-    return _counting(who, labels, classes, ignore_index)
+    if not labels.size or (on_cpu(labels) and _all_count(labels, classes, ignore_index)):
+        return labels, None
+    return as_one(_counting, who, labels, classes, ignore_index)  # what is recorded may later have rows to be ignored
+
+
+def _all_count(labels: Any, classes: int, ignore_index: int | None) -> bool:
+    if ignore_index is not None and 0 <= ignore_index < classes:
+        return False
+    return labels.view(UNSIGNED[labels.dtype.itemsize]).max() < classes  # a negative one would be a large one
+
+
+@lru_cache(maxsize=8)
+def _ones(xp: Any, n: int, dtype: Any) -> Any:
+    """Ones that nobody may write to; give out views of them, which a recording never takes for memory of its own."""
+    ones = xp.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _counting(who: str, labels: Any, classes: int, ignore_index: int | None) -> tuple[Any, Any]:
     xp = namespace(type(labels))
+    if on_cpu(labels) and _all_count(labels, classes, ignore_index):
+        return labels.view(), _ones(xp, labels.size, bool).reshape(labels.shape)
     inside = (labels >= 0) & (labels < classes)
     counts = inside | ~inside if ignore_index is None else labels != ignore_index
     if on_cpu(labels) and (bad := counts & ~inside).any():
@@ -152,6 +166,15 @@ def _counting(who: str, labels: Any, classes: int, ignore_index: int | None) -> 
         raise IndexRangeError(f"{who}: label {int(labels[where])} at row {row}, {classes} classes")
     valid = counts & inside
     return xp.where(valid, labels, 0), valid
+
+
+def _shares(valid: Any, dtype: Any) -> tuple[Any, Any]:
+    """1 for the rows that count and 0 for others, and how many count, but 1 if none does."""
+    xp = namespace(type(valid))
+    if on_cpu(valid) and valid.base is _ones(xp, valid.size, bool):
+        return _ones(xp, valid.size, dtype).reshape(valid.shape), xp.asarray(max(valid.size, 1), dtype)
+    hit = valid.astype(dtype)
+    return hit, xp.maximum(hit.sum(), 1)
 
 
 def reduced(who: str, losses: Any, reduction: str, count: Any = None) -> Any:
@@ -245,16 +268,20 @@ def cross_entropy(
     w = class_weights(who, weight, classes, dtype, len(shape))
     if w is not None:
         hit = w.reshape(-1)[labels]
-    if valid is not None:
-        hit = xp.where(valid, hit, 0).astype(dtype, copy=False)
-    count: Any = labels.size if w is None and valid is None else hit.sum()
-    rest = None
+        if valid is not None:
+            hit = xp.where(valid, hit, 0)
+        count = hit.sum()
+        count = xp.where(count == 0, 1, count)
+    elif valid is not None:
+        hit, count = as_one(_shares, valid, dtype)
+    else:
+        count = max(labels.size, 1)
+    total, rest = hit, None
     if label_smoothing:
         rest = (label_smoothing / classes) * (xp.ones((1, classes, *[1] * (len(shape) - 2)), dtype) if w is None else w)
         hit = hit * (1 - label_smoothing)
-    total = hit if rest is None else hit + rest.sum(axis=1, keepdims=True)
-    total = total if valid is None else xp.where(valid, total, 0)
-    count = max(count, 1) if isinstance(count, int) else xp.where(count == 0, 1, count)
+        total = hit + rest.sum(axis=1, keepdims=True)
+        total = total if valid is None else xp.where(valid, total, 0)
     y = apply(CROSS_ENTROPY, (logits,), labels, hit, rest, total, valid, {"none": None, "sum": 1, "mean": count}[reduction])
     return y if y.dtype == logits.dtype else cast(y, logits.dtype)
 

@@ -95,7 +95,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Nodes, edges and scopes as plain dicts and lists, with the version of their layout."""
-        parts = {"nodes": self.boxes, "edges": self.edges, "scopes": self.scopes}
+        parts: dict[str, list[Any]] = {"nodes": self.boxes, "edges": self.edges, "scopes": self.scopes}
         return {"version": 2, **{k: [asdict(v) for v in vs] for k, vs in parts.items()}, "meta": self.meta}
 
     @classmethod

@@ -9,6 +9,6 @@ goes on with the real numbers.
 from .array import Recorded
 from .namespace import register
 from .program import Program, program
-from .tape import Drawn, Tape, running
+from .tape import Drawn, Tape, as_one, running
 
-__all__ = ["Drawn", "Program", "Recorded", "Tape", "program", "register", "running"]
+__all__ = ["Drawn", "Program", "Recorded", "Tape", "as_one", "program", "register", "running"]

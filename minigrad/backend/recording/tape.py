@@ -158,6 +158,12 @@ class Tape:
         return x
 
 
+def as_one(f: Callable, *args: Any) -> Any:
+    """``f(*args)``, noted as one call if an argument stands for an array: so ``f`` may look at values, and go another way each time."""
+    tape = next((a.tape for a in args if hasattr(type(a), "held")), None)
+    return f(*args) if tape is None else tape.call(f, args)
+
+
 class Drawing:
     """NumPy's generator, with methods that are noted."""
 
@@ -192,4 +198,4 @@ def bare(x: Any) -> Any:
     return int(x) if kind is Drawn else x
 
 
-__all__ = ["Call", "Drawing", "Drawn", "Place", "Tape", "bare", "running"]
+__all__ = ["Call", "Drawing", "Drawn", "Place", "Tape", "as_one", "bare", "running"]
