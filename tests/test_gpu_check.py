@@ -33,8 +33,14 @@ def tool(monkeypatch):
     spec.loader.exec_module(module)
     yield module
     for name in set(sys.modules) - before:
-        if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+        if str(getattr(sys.modules[name], "__file__", "")).startswith((str(ROOT / "benchmarks"), str(ROOT / "tools"))):
             del sys.modules[name]
+
+
+@pytest.fixture
+def steps(tool):
+    """The part that times steps, as a module."""
+    return importlib.import_module("gpu_steps")
 
 
 @pytest.mark.skipif(is_available("cuda"), reason="there is a GPU")
@@ -70,17 +76,26 @@ def test_counting_and_the_report(tool):
     assert tool.counted("...\n1 failed, 12 passed, 3 skipped in 2.0s\n", "passed") == 12
     assert tool.counted("...\n12 passed in 2.0s\n", "failed") == 0
     rows = [
-        {"workload": "mlp", "ms": {"minigrad": 1.0, "torch": 2.0}, "ratio": [2.0, 1.5, 2.5]},
+        {"workload": "mlp", "ms": {"minigrad": 1.0, "minigrad captured": 0.5, "torch": 2.0}, "best": {"torch": 4.0}},
         {"workload": "chain", "ms": {"minigrad": 1.0}},
     ]
-    steps = {"rows": rows, "errors": {"dcgan": "ValueError: no"}, "left": ["resnet8"]}
+    steps = {"rows": rows, "errors": {"dcgan": "ValueError: no"}, "ways": {"gpt, torch graph": "KeyError: x"}, "left": ["resnet8"]}
     tests = {"passed": 3, "failed": 1, "seconds": 2.0, "tails": ["the error"]}
-    text = tool.report({"configuration": ["minigrad 0"], "tests": tests, "steps": steps, "ok": False})
+    kernels = {
+        "limits": {"copy": 3e12, "float32": 5e13},
+        "rows": [{"kernel": "softmax", "ms": 0.1, "times": 1.25}],
+        "errors": {"gelu": "ValueError: no"},
+    }
+    text = tool.report({"configuration": ["minigrad 0"], "tests": tests, "steps": steps, "kernels": kernels, "ok": False})
     for line in (
         "Tests: 3 passed, 1 failed",
-        "| mlp | 1.000 | 2.000 | 2.00 | 1.50, 2.50 |",
-        "| chain | 1.000 | - | - | - |",
+        "| mlp | 1.000 | 0.500 | 2.000 | - | - | 4.00 | - | - |",
+        "| chain | 1.000 | - | - | - | - | - | - | - |",
         "dcgan failed",
+        "gpt, torch graph failed",
+        "copy 3.00 TB/s, products float32 50.0 TFLOP/s",
+        "| softmax | 0.100 | 1.25 |",
+        "gelu failed",
     ):
         assert line in text
     assert "left out, as time was up: resnet8" in text
@@ -96,15 +111,35 @@ def test_a_failed_test_is_told(tool, monkeypatch):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["tiny_mlp", "dropout_mlp"])
-def test_steps_beside_pytorch(tool, name):
-    args = tool.options([name, "--rounds", "2", "--seconds", "0"])
-    row = tool.measured(name, args, {"minigrad": lambda: None, "torch": lambda: None})
-    assert set(row["ms"]) == {"minigrad", "torch"}
+def test_steps_beside_pytorch(tool, steps, monkeypatch, name):
+    monkeypatch.setattr(steps, "compiled", lambda training: training.step)
+    args, errors = tool.options([name, "--rounds", "2", "--seconds", "0"]), {}
+    row = steps.measured(name, args, {"minigrad": lambda: None, "torch": lambda: None}, errors)
+    assert set(row["ms"]) == {"minigrad", "minigrad captured", "torch", "torch compiled"}
+    assert set(row["best"]) == {"torch", "torch compiled"}
     assert row["ratio"][1] <= row["ratio"][0] <= row["ratio"][2]
+    assert list(errors) == [f"{name}, torch graph"]  # which needs a GPU
 
 
 @pytest.mark.torch
-def test_nets_that_differ_are_not_timed(tool, monkeypatch):
-    monkeypatch.setattr(tool, "TOLERANCE", -1.0)
+def test_nets_that_differ_are_not_timed(steps, monkeypatch):
+    monkeypatch.setitem(steps.TOLERANCE, "tiny_mlp", -1.0)
     with pytest.raises(ValueError, match=r"minigrad's losses .* differ"):
-        tool.agreed("tiny_mlp", {"minigrad": lambda: None, "torch": lambda: None})
+        steps.agreed("tiny_mlp", {"minigrad": lambda: None, "torch": lambda: None})
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "smaller"), [("resnet18", (4, 3, 16, 16)), ("gpt", (2, 16))])
+def test_large_nets_agree(steps, monkeypatch, name, smaller):
+    """With little data, as this is the CPU; in bfloat16 as on a GPU."""
+    import workloads
+
+    parts = dict.fromkeys(("ours", "torch"))
+    for part in parts:
+        module = importlib.import_module(f"workloads.{part}")
+        real = module.batch
+        monkeypatch.setattr(module, "batch", lambda name, real=real: [a[tuple(map(slice, smaller[: a.ndim]))] for a in real(name)])
+        if name == "gpt":
+            monkeypatch.setattr(module, "CharGPT", lambda width, layers, heads, *rest, net=module.CharGPT: net(64, 2, 4, *rest))
+    assert name in workloads.LARGE
+    steps.agreed(name, {"minigrad": lambda: None, "torch": lambda: None})

@@ -25,8 +25,14 @@ NAMES = {
     "char_gpt": "char GPT 4 layers of 128, batch 12x64, AdamW",
     "dcgan": "DCGAN 1x28x28, batch 64, Adam",
 }
+LARGE = {
+    "resnet18": "ResNet-18 3x32x32, batch 128, SGD with momentum",
+    "gpt": "GPT 12 layers of 768, batch 8x512 of 8192 words, AdamW, bfloat16",
+}
+"""Two more, which are for GPUs alone."""
 PEERS = {"torch": "PyTorch", "jax": "JAX jit", "tinygrad": "tinygrad", "mygrad": "MyGrad", "autograd": "autograd"}
 CHARACTERS, CONTEXT = 65, 64
+WORDS, LENGTH = 8192, 512
 DEVICE = os.environ.get("BENCHMARK_DEVICE", "cpu")
 """Where minigrad's and PyTorch's steps run."""
 
@@ -72,6 +78,10 @@ def batch(name: str) -> tuple[np.ndarray, ...]:
         return normal(100, 1, 28, 28), whole(10, 100)
     if name == "resnet8":
         return normal(32, 3, 32, 32), whole(10, 32)
+    if name == "resnet18":
+        return normal(128, 3, 32, 32), whole(10, 128)
+    if name == "gpt":
+        return whole(WORDS, 8, LENGTH), whole(WORDS, 8, LENGTH)
     if name == "char_lstm":
         return whole(CHARACTERS, 32, CONTEXT), whole(CHARACTERS, 32, CONTEXT)
     if name == "char_gpt":
@@ -86,4 +96,4 @@ def installed(peer: str) -> bool:
 def workloads(peer: str) -> dict[str, Callable[..., Training]]:
     """The workloads that ``peer`` (or ``ours``) can express, by name."""
     module = importlib.import_module(f"{__name__}.{peer}")
-    return {name: getattr(module, name) for name in NAMES if hasattr(module, name)}
+    return {name: getattr(module, name) for name in (*NAMES, *LARGE) if hasattr(module, name)}

@@ -6,7 +6,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.nn import functional as F
 
-from . import CHARACTERS, CONTEXT, DEVICE, Training, batch
+from . import CHARACTERS, CONTEXT, DEVICE, LENGTH, WORDS, Training, batch
 
 
 def training(model, loss, optimizer, weights):
@@ -138,11 +138,11 @@ class Block(nn.Module):
 
 
 class CharGPT(nn.Module):
-    def __init__(self, width, layers, heads):
+    def __init__(self, width, layers, heads, characters=CHARACTERS, context=CONTEXT):
         super().__init__()
-        self.characters, self.positions = nn.Embedding(CHARACTERS, width), nn.Embedding(CONTEXT, width)
+        self.characters, self.positions = nn.Embedding(characters, width), nn.Embedding(context, width)
         self.blocks = nn.Sequential(*[Block(width, heads) for _ in range(layers)])
-        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, CHARACTERS, bias=False)
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, characters, bias=False)
 
     def forward(self, x):
         return self.head(self.norm(self.blocks(self.characters(x) + self.positions(np.arange(x.shape[1])))))
@@ -153,6 +153,28 @@ def char_gpt(weights=None):
     x, y = data("char_gpt")
     optimizer = optim.AdamW(model.parameters(), lr=1e-3)
     return training(model, lambda: F.cross_entropy(model(x).reshape((-1, CHARACTERS)), y.reshape(-1)), optimizer, weights)
+
+
+def gpt(weights=None):
+    model = CharGPT(768, 12, 12, WORDS, LENGTH)
+    x, y = data("gpt")
+
+    def loss():
+        with mg.amp.autocast(DEVICE.partition(":")[0], "bfloat16"):
+            return F.cross_entropy(model(x).reshape((-1, WORDS)), y.reshape(-1))
+
+    return training(model, loss, optim.AdamW(model.parameters(), lr=1e-4), weights)
+
+
+def resnet18(weights=None):
+    stages = [(64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1)]
+    model = nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        *[Residual(*stage) for stage in stages],
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10),
+    )  # fmt: skip
+    x, y = data("resnet18")
+    return training(model, lambda: F.cross_entropy(model(x), y), optim.SGD(model.parameters(), lr=1e-2, momentum=0.9), weights)
 
 
 def dcgan(weights=None):

@@ -219,6 +219,7 @@ def cupy(monkeypatch):
         runtime=types.SimpleNamespace(runtimeGetVersion=lambda: 13000),
     )
     monkeypatch.setitem(sys.modules, "cupy", fake)
+    monkeypatch.setitem(sys.modules, "cupy.cuda", fake.cuda)
     fake.calls, fake.waited = calls, waited
     return fake
 
@@ -264,3 +265,15 @@ def test_no_gpu_is_said_before_any_thread_starts():
         pytest.skip("there is a GPU")
     with pytest.raises((MinigradError, ImportError), match=r"CuPy|driver|NCCL"):
         run(lambda line: None, ["cuda:0", "cuda:1"])
+
+
+def test_numbers_are_those_of_the_real_binding():
+    nccl = pytest.importorskip("cupy.cuda.nccl", reason="compares with CuPy, which is not installed")
+    if not nccl.available:
+        pytest.skip("compares with NCCL, which CuPy does not find; pip install nvidia-nccl-cu12")
+    from minigrad.backend.cuda import nccl as ours
+
+    assert {k: getattr(nccl, f"NCCL_{k.upper()}") for k in ours.NUMBERS} == ours.NUMBERS
+    assert {k: getattr(nccl, f"NCCL_{k.upper()}") for k in ours.OPS} == ours.OPS
+    for name in ("allReduce", "broadcast", "allGather", "abort"):
+        assert hasattr(nccl.NcclCommunicator, name)

@@ -19,11 +19,10 @@ def library() -> Any:
     Raises:
         DeviceError: there is none; the message says what to install.
     """
-    import cupy
+    from cupy.cuda import nccl, runtime
 
-    nccl = cupy.cuda.nccl
     if not getattr(nccl, "available", False):
-        major = cupy.cuda.runtime.runtimeGetVersion() // 1000
+        major = runtime.runtimeGetVersion() // 1000
         raise DeviceError(f"several GPUs need NCCL, which CuPy does not find; pip install nvidia-nccl-cu{major}")
     return nccl
 
