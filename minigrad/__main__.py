@@ -1,4 +1,4 @@
-"""The command line: ``minigrad demo`` and ``minigrad info``, or ``python -m minigrad ...``."""
+"""The command line: ``minigrad demo | info | graph | summary | profile``, or ``python -m minigrad ...``."""
 
 import argparse
 import importlib.metadata
@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import minigrad as mg
 from minigrad.configuration import configuration
@@ -32,7 +33,26 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", default="minigrad-demo", metavar="DIR", help="folder for what comes of it (default: ./%(default)s)")
     demo.add_argument("--seed", type=_count, default=0, help="fixes everything that is drawn at random (default: %(default)s)")
     commands.add_parser("info", help="versions, devices, kernels in C and optional packages")
+    graph = _about(commands, "graph", "draw the graph behind the loss that a function returns", "FILE.py:function")
+    graph.add_argument(
+        "--out", default="graph.html", help="file; its ending says how: .html .svg .png .pdf .dot .mmd .txt .json (default: %(default)s)"
+    )
+    graph.add_argument("--mode", choices=("forward", "backward", "both"), default="both", help="default: %(default)s")
+    graph.add_argument("--shape", nargs="+", default=[], metavar="N,C,...", help="of the inputs, for a model in place of a function")
+    summary = _about(commands, "summary", "list the layers of a model", "FILE.py:model")
+    summary.add_argument("--shape", nargs="+", required=True, metavar="N,C,...", help="of the inputs")
+    summary.add_argument("--depth", type=_count, help="how deep to list modules within modules (default: all the way)")
+    profile = _about(commands, "profile", "measure where the time of a step goes, by op and by module", "FILE.py:step")
+    profile.add_argument("--steps", type=_count, default=10, help="how often to call it, after two calls to warm up (default: %(default)s)")
+    profile.add_argument("--out", metavar="TRACE.json", help="a file that chrome://tracing and Perfetto show")
     return p
+
+
+def _about(commands: Any, name: str, does: str, what: str) -> argparse.ArgumentParser:
+    """The parser of a command that is about something in a file of the user's."""
+    command = commands.add_parser(name, help=does, description=does.capitalize() + ".")
+    command.add_argument("target", metavar=what, help="a file and a name in it, or package.module:name")
+    return command
 
 
 def _count(text: str) -> int:
@@ -64,17 +84,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "info":
         print(info())
         return 0
-    from .demo import run
-
     try:
-        run(args.dataset, args.epochs, args.out, args.seed)
-    except (OSError, mg.errors.MinigradError) as error:
-        print(f"minigrad demo: {error}", file=sys.stderr)
+        _run(args)
+    except (OSError, ImportError, ValueError, mg.errors.MinigradError) as error:
+        print(f"minigrad {args.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("minigrad demo: stopped", file=sys.stderr)
+        print(f"minigrad {args.command}: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(args: argparse.Namespace) -> None:
+    """What imports more than the other commands need."""
+    if args.command == "demo":
+        from .demo import run
+
+        run(args.dataset, args.epochs, args.out, args.seed)
+        return
+    from . import commands
+
+    if args.command == "graph":
+        print(commands.graph(args.target, args.out, args.mode, args.shape))
+    elif args.command == "summary":
+        print(commands.summary(args.target, args.shape, args.depth))
+    else:
+        print(commands.profile(args.target, args.steps, args.out))
 
 
 if __name__ == "__main__":

@@ -43,11 +43,11 @@ def target(text: str) -> Any:
     return space[name]
 
 
-def model_of(found: Any, who: str) -> nn.Module:
+def model_of(found: Any) -> nn.Module:
     """A Module, or what a class or a function without arguments gives."""
     made = found if isinstance(found, nn.Module) else found()
     if not isinstance(made, nn.Module):
-        raise CommandError(f"{who}: expected a Module, or a function that returns one, got {type(made).__name__}")
+        raise CommandError(f"expected a Module, or a function that returns one, got {type(made).__name__}")
     return made
 
 
@@ -71,11 +71,11 @@ def computed(found: Any, given: Sequence[str]) -> list[Tensor]:
     made = found if isinstance(found, nn.Module) else found()
     if isinstance(made, nn.Module):
         if not given:
-            raise CommandError("graph: a Module needs the shapes of its inputs: --shape 8,3,32,32")
+            raise CommandError("a Module needs the shapes of its inputs: --shape 8,3,32,32")
         made = made(*[mg.random.normal(size=s) for s in shapes(given)])
     outputs = tensors(made)
     if not outputs:
-        raise CommandError(f"graph: {type(made).__name__} came back, with no Tensor in it that requires grad; return the loss")
+        raise CommandError(f"{type(made).__name__} came back, with no Tensor in it that requires grad; return the loss")
     return outputs
 
 
@@ -86,10 +86,10 @@ def graph(text: str, out: str, mode: str, given: Sequence[str]) -> str:
         outputs = computed(found, given)
         for t in outputs:  # so that gradients can be seen
             t.backward(mg.ones_like(t), retain_graph=True)
-        drawn = viz.graph(outputs, mode=mode, show=("shape", "bytes"))
+        drawn = viz.graph(outputs, mode=mode)
     return f"{drawn!r}\nwritten to {drawn.save(out).resolve()}"
 
 
 def summary(text: str, given: Sequence[str], depth: int | None) -> str:
     """The table of a model's layers."""
-    return str(nn.summary(model_of(target(text), "summary"), *shapes(given), depth=depth))
+    return str(nn.summary(model_of(target(text)), *shapes(given), depth=depth))

@@ -1,6 +1,10 @@
 """Floor 6: pictures of graphs. Nothing below imports it."""
 
 from .drawing import Graph, graph
-from .record import Record, record
+from .extraction import record
+from .heat import Heat
+from .landscape import landscape
+from .record import Record
+from .trace import trace
 
-__all__ = ["Graph", "Record", "graph", "record"]
+__all__ = ["Graph", "Heat", "Record", "graph", "landscape", "record", "trace"]

@@ -93,7 +93,7 @@ def test_dot_escapes_names():
 def test_without_graphviz_the_svg_is_our_own(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     loss, params = program()
-    path = viz.graph(loss, params).save(tmp_path / "g.svg")
+    path = viz.graph(loss, params, show=("shape", "dtype")).save(tmp_path / "g.svg")
     text = path.read_text()
     ET.fromstring(text)
     for word in ("multiply", "matmul", "float32", ">w<"):

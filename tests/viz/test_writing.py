@@ -63,7 +63,7 @@ def test_edges_lead_from_what_is_seen_to_what_is_seen():
 
 def test_mermaid():
     x = mg.tensor([1.0, 2.0], requires_grad=True)
-    text = viz.graph((x * x).sum(), {'a "<b>" #': x}, mode="both", direction="LR").to_mermaid()
+    text = viz.graph((x * x).sum(), {'a "<b>" #': x}, mode="both", direction="LR", show=("shape", "dtype")).to_mermaid()
     lines = text.splitlines()
     assert lines[0] == "flowchart LR"
     assert lines[1].strip() == 'n0("a #34;#60;b#62;#34; #35;<br/>2 float32")'

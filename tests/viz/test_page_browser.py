@@ -1,0 +1,269 @@
+"""The page in headless Chromium, opened from disk with the network off."""
+
+import importlib.util
+import json
+import math
+import pathlib
+import random
+
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.viz.arrangement import arrange
+from minigrad.viz.page import page
+from minigrad.viz.placement import place
+from minigrad.viz.record import Box, Edge, Record
+
+spec = importlib.util.spec_from_file_location("browser", pathlib.Path(__file__).with_name("browser.py"))
+chromium = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(chromium)
+pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium.Browser(1280, 800) as opened:
+        yield opened
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.act, self.down = nn.LayerNorm(8), nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8)
+
+    def forward(self, x):
+        return x + self.down(self.act(self.up(self.norm(x))))
+
+
+def blocks(count=4):
+    """A residual network with statistics of every value and gradient."""
+    mg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), *[Block() for _ in range(count)], nn.Linear(8, 1))
+    with mg.viz.trace(values=True):
+        loss = (net(mg.random.randn(3, 4)) ** 2).mean()
+        loss.backward(retain_graph=True)
+    return mg.viz.record(loss, net, mode="both")
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open the page of a record; afterwards nothing may have been complained about and nothing asked for but the file itself."""
+
+    def at(record, layout=None, title="test"):
+        (tmp_path / "page.html").write_text(page(record, layout or place(record), title), encoding="utf-8")
+        browser.logs("browser"), browser.requests()
+        browser.open(tmp_path / "page.html")
+        browser.settled()
+        return browser
+
+    yield at
+    assert browser.logs("browser") == []
+    assert browser.requests() == [(tmp_path / "page.html").as_uri()]
+
+
+def test_it_opens_offline_and_draws(opened):
+    b = opened(blocks())
+    painted = "const c = document.getElementById('view'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+    colours = b.run(painted + "return new Set(new Uint32Array(d.buffer)).size")
+    assert colours > 20
+    assert b.run("return document.title") == "test"
+    assert "nodes" in b.run("return document.getElementById('summary').textContent")
+    assert b.run("return navigator.onLine") is False
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_page_does_the_same_arithmetic_as_the_layout(opened, seed):
+    layout = place(record := blocks())
+    b = opened(record, layout)
+    dice = random.Random(seed)
+    b.run("page.openAll(true)")
+    for _ in range(3):
+        state = {g.id for g in layout.groups if dice.random() < 0.7} | {0}
+        b.run("for (const g of page.groups) g.open = arguments[0].includes(g.id); page.again()", sorted(state))
+        seen = b.run("return page.boxes.filter((b) => page.shown(b)).map((b) => [b.id, b.rect.x, b.rect.y, b.rect.w, b.rect.h])")
+        expected = arrange(layout, state)
+        assert {box[0] for box in seen} == set(expected.boxes)
+        for i, *rect in seen:
+            assert rect == pytest.approx(expected.boxes[i], abs=0.5)
+        whole = b.run("return page.groups[0].rect")
+        assert (whole["w"], whole["h"]) == pytest.approx((expected.width, expected.height), abs=0.5)
+
+
+def test_modules_open_and_close(opened):
+    b = opened(blocks())
+    b.run("page.openAll(false)")
+    before = b.run("return page.boxes.filter((b) => page.shown(b)).length")
+    x, y = b.run(
+        "const g = page.groups.find((g) => g.kind === 'scope' && page.shown(g) && !g.open), r = page.onScreen(g); return [r.x + r.w / 2, r.y + r.h / 2]"
+    )
+    b.click(x, y, count=1)
+    b.click(x, y, count=2)  # a double click opens
+    b.settled()
+    assert b.run("return page.boxes.filter((b) => page.shown(b)).length") > before
+    b.keys("e")
+    b.settled()
+    most = b.run("return page.boxes.filter((b) => page.shown(b)).length")
+    b.keys("c")
+    b.settled()
+    assert b.run("return page.boxes.filter((b) => page.shown(b)).length") == before < most
+
+
+def test_a_fold_shows_its_first_member_and_how_many_there_are(opened):
+    b = opened(blocks(6))
+    fold = "page.groups.find((g) => g.kind === 'fold' && g.count === 6)"
+    assert b.run(f"return {fold}.open") is False
+    hidden = b.run("return page.boxes.filter((b) => !page.shown(b) && !b.host).length")
+    b.run("page.fit()")
+    b.settled()
+    x, y = b.run(
+        f"const k = {fold}.knob, s = page.state; return [(k.x + k.w / 2 - s.x) * s.z, (k.y + k.h / 2 - s.y) * s.z + document.querySelector('header').offsetHeight]"
+    )
+    b.click(x, y)
+    b.settled()
+    assert b.run(f"return {fold}.open") is True
+    b.run("page.openAll(true); for (const g of page.groups) if (g.kind === 'fold') page.toggle(g, true)")
+    assert b.run("return page.boxes.filter((b) => !page.shown(b) && !b.host).length") == 0 < hidden
+
+
+def test_a_click_tells_about_a_node(opened):
+    b = opened(blocks())
+    b.run("page.uncover(page.boxes.find((b) => b.op === 'gelu')); page.select(page.boxes.find((b) => b.op === 'gelu'), true)")
+    b.run("page.select(null)")
+    b.settled()
+    x, y = b.run("const r = page.onScreen(page.boxes.find((b) => b.op === 'gelu')); return [r.x + r.w / 2, r.y + 8]")
+    b.click(x, y)
+    b.settled()
+    text = b.run("return document.getElementById('panel').innerText")
+    for word in ("gelu", "shape", "3×16", "float32", "kept for backward", "norm", "test_page_browser.py:", "d_gelu", "linear"):
+        assert word in text
+    assert b.run("return document.querySelectorAll('#panel svg rect').length") >= 24  # two histograms
+    assert "g *" in text or "gradient" in text.lower()
+    b.run("[...document.querySelectorAll('#panel .links button')].find((k) => k.textContent === 'd_gelu').click()")
+    assert b.run("return page.state.selected.op") == "d_gelu"
+    b.keys("Escape")
+    assert b.run("return document.getElementById('panel').hidden") is True
+    assert b.run("return page.clicked") <= 16
+
+
+def test_search_steps_through_what_it_finds(opened):
+    b = opened(blocks(6))
+    b.keys("/")
+    b.devtools("Input.insertText", text="gelu 1.act")
+    b.settled()
+    assert b.run("return document.getElementById('tally').textContent") == "2"  # gelu and d_gelu of the first block
+    b.keys("Enter")
+    assert b.run("return [page.state.selected.op, document.getElementById('tally').textContent]") == ["gelu", "1 / 2"]
+    assert b.run("return page.shown(page.state.selected)")
+    b.keys("Enter", "Enter")
+    assert b.run("return document.getElementById('tally').textContent") == "1 / 2"
+    assert b.run("return page.search('3×16')") <= 50
+    assert b.run("return page.state.hits.size") > 10
+    b.keys("Escape")
+    assert b.run("return page.state.hits") is None
+
+
+def test_keys_walk_from_node_to_node(opened):
+    x = mg.tensor(2.0, requires_grad=True)
+    b = opened(mg.viz.record(x.sin().exp().cos(), {"x": x}))
+    b.run("document.getElementById('view').focus()")
+    walked = []
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp"):
+        b.keys(key)
+        walked.append(b.run("return page.state.selected.op"))
+    assert walked == ["leaf", "sin", "exp", "sin"]
+    assert "sin" in b.run("return document.getElementById('said').textContent")
+    b.keys("?")
+    assert b.run("return document.getElementById('help').open") is True
+
+
+def test_colours_tell_what_is_wrong(opened):
+    names = [f"v{k}" for k in range(9)]
+    norms = [1.0, 2.0, 0.5, 1e-7, 1e6, 0.0, 1.5, 1.0, 0.8]
+    boxes = [
+        Box(k, "op", "exp", n, (2,), "float32", stats={"norm": 1.0, "grad_norm": v})
+        for k, (n, v) in enumerate(zip(names, norms, strict=True))
+    ]
+    boxes[7].stats["nan"] = boxes[8].stats["nan"] = 0.5
+    b = opened(Record(boxes, [Edge(k, k + 1) for k in range(8)]))
+    b.run("page.colourBy('grad')")
+    legend = b.run("return document.getElementById('legend').innerText")
+    for word in ("1 vanishing", "1 exploding", "1 dead", "2 NaN"):
+        assert word in legend
+    b.run("[...document.querySelectorAll('#legend button')].find((k) => /NaN/.test(k.textContent)).click()")
+    assert b.run("return page.state.selected.name") == "v7"
+    assert "first NaN" in b.run("return document.getElementById('panel').innerText")
+
+
+def test_the_movie_counts_the_bytes_that_are_held(opened):
+    r = blocks(2)
+    b = opened(r)
+    b.keys("m")
+    b.settled()
+    held = b.run("return [...page.movie.live]")
+    kept = sum(box.saved_bytes for box in r.boxes)
+    assert max(held) == kept > 0
+    assert math.isclose(
+        held[-1], sum(x.saved_bytes for x in r.boxes) - sum(x.saved_bytes for x in r.boxes if any(y.pair == x.id for y in r.boxes[:-1]))
+    )
+    b.keys(".", ".", ".")
+    assert b.run("return page.movie.t") == 3
+    first = next(x.id for x in r.boxes if x.order)
+    b.run("page.moment(arguments[0])", first)
+    assert "backward" in b.run("return document.getElementById('caption').textContent")
+    b.run("page.play(true)")
+    b.run("page.play(false)")
+    b.keys("m")
+    assert b.run("return document.getElementById('movie').hidden") is True
+
+
+def test_a_difference_is_coloured(opened):
+    r = Record([Box(k, "op", "exp", f"v{k}", (2,), "float32") for k in range(3)], [Edge(0, 1), Edge(1, 2)])
+    r.meta["diff"] = {"added": [1], "removed": [2], "changed": {"0": "shape (3,) -> (2,)"}}
+    b = opened(r)
+    assert b.run("return page.state.mode") == "diff"
+    b.run("page.select(page.boxes[0])")
+    assert "shape (3,) -> (2,)" in b.run("return document.getElementById('panel').innerText")
+
+
+def test_it_is_ready_quickly(opened, capsys):
+    b = opened(blocks(12))
+    ready, drawn = b.run("return [page.ready, page.cost()]")
+    searched = b.run("return page.search('linear')")
+    with capsys.disabled():
+        print(f"\nready {ready:.0f} ms, drawn in {drawn:.1f} ms, searched in {searched:.1f} ms")
+    assert ready <= 1000 and searched <= 50
+
+
+def test_a_hundred_thousand_ops_stay_smooth(opened, capsys):
+    y = x = mg.tensor(0.5, requires_grad=True)
+    for k in range(100_000):
+        y = y.sin() if k % 3 else y * 1.1
+    b = opened(mg.viz.record(y, {"x": x}))
+    costs = b.run("""
+        const costs = [];
+        for (const g of page.groups) g.open = true;
+        page.again();
+        page.fit();
+        for (let k = 0; k < 12; k++) { page.zoom(1.9); page.draw(); costs.push(page.cost()); }
+        return costs""")
+    with capsys.disabled():
+        print(f"\nall of 100,001 boxes open: drawn in {max(costs):.0f} ms at most, {sorted(costs)[6]:.1f} ms mostly")
+    assert sorted(costs)[6] <= 50
+    assert b.run("page.search('sin'); return page.search('multiply')") <= 50
+
+
+def test_narrow_and_dark(opened, browser):
+    try:
+        browser.size(380, 700)
+        browser.theme(True)
+        b = opened(blocks())
+        b.run("page.select(page.boxes[3], true); page.startMovie()")
+        b.settled()
+        assert b.run("return document.documentElement.scrollWidth") <= 380
+        assert b.run("return getComputedStyle(document.body).backgroundColor") == "rgb(14, 18, 25)"
+        panel = json.loads(b.run("return JSON.stringify(document.getElementById('panel').getBoundingClientRect())"))
+        assert panel["left"] == 0 and panel["width"] == 380
+    finally:
+        browser.size(1280, 800)
+        browser.theme(False)
