@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from minigrad import Tensor, nn, viz
+from minigrad import Tensor, debug, nn, viz
 from minigrad.errors import MinigradError
 
 
@@ -93,3 +93,17 @@ def graph(text: str, out: str, mode: str, given: Sequence[str]) -> str:
 def summary(text: str, given: Sequence[str], depth: int | None) -> str:
     """The table of a model's layers."""
     return str(nn.summary(model_of(target(text)), *shapes(given), depth=depth))
+
+
+def profile(text: str, steps: int, out: str | None) -> str:
+    """Where the time of a step goes; ``out`` gets the events, for a viewer."""
+    step = target(text)
+    if not callable(step) or isinstance(step, type):
+        raise CommandError(f"expected a function that does a step, got {type(step).__name__}")
+    for _ in range(2):
+        step()
+    with debug.profile() as measured:
+        for _ in range(steps):
+            step()
+    told = f"{steps} steps of {text}\n{measured}"
+    return told if out is None else f"{told}\n\nwritten to {measured.save(out).resolve()}"

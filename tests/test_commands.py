@@ -106,3 +106,13 @@ def test_what_is_wrong_is_said_in_a_line(folder, capsys, words, says):
     assert says in text
     assert len(text.splitlines()) == 1
     assert sorted(p.name for p in folder.iterdir()) == ["helper_of_mine.py", "mine.py"]
+
+
+def test_profile(folder, capsys):
+    out = said(capsys, "profile", "mine.py:step", "--steps", "3", "--out", "trace.json")
+    assert out.startswith("3 steps of mine.py:step\nprofile: ")
+    assert "cross_entropy" in out
+    assert "SGD.step" in out
+    events = json.loads((folder / "trace.json").read_text())["traceEvents"]
+    assert sum(e["name"] == "SGD.step" for e in events) == 3
+    assert "expected a function that does a step, got int" in said(capsys, "profile", "helper_of_mine:WIDE", status=1)
