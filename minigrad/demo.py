@@ -124,10 +124,11 @@ def write(folder: Path, model: Net, dataset: Any, history: list[dict]) -> list[s
     """Weights, the graph of one loss, and the curves; the names of the files."""
     mg.save(model.state_dict(), folder / "weights.safetensors")
     images, labels = dataset.batch(slice(0, 4))
-    drawing = viz.graph(F.cross_entropy(model(images), labels), params=dict(model.named_parameters()))
-    drawing.save(folder / "graph.dot")
-    drawing.save(folder / "graph.svg")
-    files = ["weights.safetensors", "graph.dot", "graph.svg"]
+    with viz.trace(values=True):
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward(retain_graph=True)
+    drawing = viz.graph(loss, mode="both")
+    files = ["weights.safetensors", *[drawing.save(folder / f"graph.{ending}").name for ending in ("html", "svg", "dot")]]
     if history:
         with open(folder / "metrics.csv", "w", newline="") as f:
             table = csv.DictWriter(f, list(history[0]))

@@ -26,7 +26,7 @@ def test_demo_learns_and_writes(tmp_path, capsys):
         rows = list(csv.DictReader(f))
     assert [r["epoch"] for r in rows] == ["1", "2"]
     assert float(rows[-1]["test_accuracy"]) > 0.85
-    assert {"weights.safetensors", "graph.dot", "graph.svg", "report.txt"} <= {p.name for p in out.iterdir()}
+    assert {"weights.safetensors", "graph.dot", "graph.html", "graph.svg", "report.txt"} <= {p.name for p in out.iterdir()}
     assert "digraph" in (out / "graph.dot").read_text()
     assert "conv1.weight" in (out / "graph.dot").read_text()
     xml.parse(out / "graph.svg")
