@@ -109,6 +109,14 @@ def test_a_failed_test_is_told(tool, monkeypatch):
     assert "no-such-option" in found["tails"][0]
 
 
+def test_steps_elsewhere_than_asked_for_are_not_timed(steps, monkeypatch):
+    import workloads
+
+    monkeypatch.setattr(workloads, "DEVICE", "double")
+    with pytest.raises(ValueError, match="parameters are on cpu, and not on double"):
+        steps.agreed("tiny_mlp", {"minigrad": lambda: None})
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["tiny_mlp", "dropout_mlp"])
 def test_steps_beside_pytorch(tool, steps, monkeypatch, name):

@@ -82,7 +82,6 @@ def counted(out: str, word: str) -> int:
 # -- steps ------------------------------------------------------------------------------------------------------------
 def steps(args: argparse.Namespace) -> dict[str, Any]:
     """Rows of the workloads, and the errors of those that failed."""
-    os.environ["BENCHMARK_DEVICE"] = args.device
     import gpu_steps
     from workloads import LARGE, NAMES
 
@@ -124,6 +123,7 @@ def report(found: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     args = options(arguments)
+    os.environ["BENCHMARK_DEVICE"] = args.device  # which the workloads read when they are imported
     from minigrad.backend.devices import obstacle
     from minigrad.configuration import configuration
 

@@ -54,13 +54,15 @@ def agreed(name: str, waits: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """minigrad's workload, PyTorch's (None without it) and the weights they began with, after their losses were found to agree.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they do not, or minigrad's is not where it should be.
     """
     import agreement
-    from workloads import workloads
+    from workloads import DEVICE, workloads
 
     ours, weights = agreement.start(name)
     theirs = workloads("torch")[name](weights) if "torch" in waits else None
+    if where := {str(p.device) for p in ours.parameters().values() if str(p.device).partition(":")[0] != DEVICE.partition(":")[0]}:
+        raise ValueError(f"parameters are on {', '.join(where)}, and not on {DEVICE}")
     both = [t for t in (ours, theirs) if t is not None]
     if name == "dropout_mlp":  # each draws for itself
         for t in both:
@@ -113,13 +115,15 @@ def compiled(training: Any) -> Step:
 def ways(name: str, waits: dict[str, Any], errors: dict[str, str]) -> dict[str, Step]:
     """The steps to time, by what they are called; why one of them cannot run goes to ``errors``."""
     import agreement
-    from workloads import workloads
+    from workloads import DEVICE, workloads
 
     import minigrad as mg
 
     ours, theirs, weights = agreed(name, waits)
     found = {"minigrad": ours.step}
-    makers: dict[str, Callable[[], Step]] = {"minigrad captured": lambda: mg.capture(agreement.start(name)[0].step)}
+    makers: dict[str, Callable[[], Step]] = {}
+    if DEVICE != "double":  # which has no graphs outside its own tests
+        makers["minigrad captured"] = lambda: mg.capture(agreement.start(name)[0].step)
     if theirs is not None:
         found["torch"] = theirs.step
         if not isinstance(theirs.model, dict):
