@@ -110,7 +110,8 @@ def test_a_failed_test_is_told(tool, monkeypatch):
 
 
 def test_steps_elsewhere_than_asked_for_are_not_timed(steps, monkeypatch):
-    import workloads
+    workloads = importlib.import_module("workloads")
+    importlib.import_module("workloads.ours")
 
     monkeypatch.setattr(workloads, "DEVICE", "double")
     with pytest.raises(ValueError, match="parameters are on cpu, and not on double"):
@@ -140,7 +141,8 @@ def test_nets_that_differ_are_not_timed(steps, monkeypatch):
 @pytest.mark.parametrize(("name", "smaller"), [("resnet18", (4, 3, 16, 16)), ("gpt", (2, 16))])
 def test_large_nets_agree(steps, monkeypatch, name, smaller):
     """With little data, as this is the CPU; in bfloat16 as on a GPU."""
-    import workloads
+    workloads = importlib.import_module("workloads")
+    importlib.import_module("workloads.ours")
 
     parts = dict.fromkeys(("ours", "torch"))
     for part in parts:

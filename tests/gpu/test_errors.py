@@ -31,9 +31,3 @@ def test_out_of_memory(device, sent):
     with pytest.raises(OutOfMemoryError, match=r"add: out of memory on .*graphs keep .*exp .*smaller batch"):
         y + mg.broadcast_to(sent([1.0]), (1, 1 << 31))
     assert (y + 1).sum().item() > 0
-
-
-def test_capture_calls_the_step_as_it_is(sent):
-    x = sent([1.0, 2.0])
-    with pytest.warns(RuntimeWarning, match="is called as it is"):
-        assert mg.capture(lambda t: (t * 2).sum())(x).item() == 6
