@@ -43,17 +43,22 @@ __version__ = "0.1.0"
 bool = bool_
 newaxis = None
 
-_later = dict.fromkeys(("amp", "array_api", "data", "distributed", "io", "metrics", "regularizers", "testing", "train", "viz"), "") | {
+_later = dict.fromkeys(
+    ("amp", "array_api", "data", "debug", "distributed", "io", "metrics", "regularizers", "testing", "train", "viz"), ""
+) | {
     "capture": "captured",
     "check_device": "testing.portability",
+    "get_float32_matmul_precision": "backend.cuda.products",
     "load": "io",
     "save": "io",
+    "set_float32_matmul_precision": "backend.cuda.products",
     "show_config": "configuration",
 }
 """What is imported when it is first used: parts, and the names that are a part's."""
 
 if TYPE_CHECKING:
-    from . import amp, array_api, data, distributed, io, metrics, regularizers, testing, train, viz
+    from . import amp, array_api, data, debug, distributed, io, metrics, regularizers, testing, train, viz
+    from .backend.cuda.products import get_float32_matmul_precision, set_float32_matmul_precision
     from .captured import capture
     from .configuration import show_config
     from .io import load, save
@@ -74,6 +79,7 @@ __all__ = [
     "complex128",
     "complex64",
     "data",
+    "debug",
     "default_dtype",
     "device",
     "distributed",
@@ -84,6 +90,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "get_float32_matmul_precision",
     "grad",
     "inf",
     "inference_mode",
@@ -108,6 +115,7 @@ __all__ = [
     "regularizers",
     "save",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "show_config",
     "special",

@@ -17,10 +17,14 @@ from .autograd.mode import surroundings
 from .autograd.tensor import raw, wrap
 from .backend import device_of, is_array
 from .backend.recording import Program, Recorded, Tape, program, register, running
+from .backend.recording.beside import Changed
 from .backend.recording.program import places
 from .errors import GraphError
+from .launched import Belongings, Launched, mapped, reason, rehearsed
 from .nn import Module
 
+CALLS, CHANGES = 2, 4
+"""On a GPU: how many calls there are before a step is captured, and how often it may be captured anew."""
 register()
 
 
@@ -40,6 +44,12 @@ def capture(step: Callable) -> "Captured":
     For each combination of shapes, dtypes and settings of the arguments, of training mode, of autocasting and of parameters that require a
     gradient there is a recording of its own. What the step changes by other means must not change after it was recorded. While it is
     recorded, nothing that it computes is freed before its end.
+
+    On a GPU the first two calls are as they are, and then the step is captured as CUDA graphs, in memory of their own. Learning rates, bias
+    corrections, loss scales and keys of dropout are sent anew before each launch. Arguments must be on the GPU, and are copied; so are
+    results, which may be kept; gradients lie where the next repetition writes its own. What cannot be captured (a value that is
+    read, a copy from the host, other random numbers than dropout's) is named by a warning, and the step goes on being called. Captures
+    are not compared with one another: numbers that the step counts by itself stay what they were.
 
     Example:
         >>> import minigrad as mg
@@ -63,13 +73,19 @@ def capture(step: Callable) -> "Captured":
 
 
 class Captured:
-    """A step that ``capture`` repeats. ``replays`` counts how often it was; ``source`` is the program that was run last, as Python."""
+    """A step that ``capture`` repeats.
+
+    ``replays`` counts how often it was; ``source`` is the program that was run last, as Python, or a line about the graphs of a GPU.
+    """
 
     def __init__(self, step: Callable):
         self.step, self.replays, self.source = step, 0, ""
-        self._programs: dict[Any, Program | None] = {}
+        self._programs: dict[Any, Any] = {}
         """By what the arguments are; None: it cannot be repeated."""
         self._drafts: dict[Any, Program] = {}
+        self._calls: dict[Any, int] = {}
+        """On a GPU: how often the step was called as it is since it was another one."""
+        self._changes: dict[Any, int] = {}
         self._scene = Scene(step)
         functools.update_wrapper(self, step)
 
@@ -79,19 +95,42 @@ class Captured:
         key = (tuple([_kind(a) for a in args]), is_grad_enabled(), surroundings(), self._scene.modes())
         if key not in self._programs:
             return self._record(key, args)
-        found = self._programs[key]
-        if found is None:
-            return self.step(*args)
+        return self.step(*args) if (found := self._programs[key]) is None else self._repeat(found, key, args)
+
+    def _repeat(self, found: Any, key: Any, args: tuple) -> Any:
         self.replays += 1
+        try:
+            returned = found.run(*[a for a in map(raw, args) if is_array(a)])
+        except Changed as change:  # of a GPU's graph, which is captured anew when there have been calls again
+            self.replays -= 1
+            del self._programs[key]
+            self._calls[key], self._changes[key] = 1, self._changes.get(key, 0) + 1
+            returned = self.step(*args)
+            if self._changes[key] > CHANGES:
+                self._leave(key, f"again and again it is another one than was captured: {change}")
+            return returned
         self.source = found.source
-        return _tensors(found.run(*[raw(a) for a in args if isinstance(a, (Tensor, np.ndarray))]))
+        return _tensors(returned)
+
+    def _launch(self, key: Any, args: tuple) -> Any:
+        """On a GPU: calls as they are, in which kernels are compiled and state is made; then the step is captured as CUDA graphs."""
+        self._calls[key] = self._calls.get(key, 0) + 1
+        tensors, kept = (scene := self._scene).held()
+        if self._calls[key] <= CALLS:
+            return self.step(*args) if self._calls[key] < CALLS else rehearsed(self.step, args, tensors)
+        try:
+            found = self._programs[key] = Launched(self.step, args, tensors, kept, Belongings(scene.boxes, scene.names, scene.cells))
+        except Exception as error:
+            returned = self.step(*args)  # which tells what is wrong, if it is the step's own fault
+            self._leave(key, reason(error), 5)
+            return returned
+        return self._repeat(found, key, args)
 
     def _record(self, key: Any, args: tuple) -> Any:
         self._scene = Scene(self.step)
         key = (*key[:-1], self._scene.modes())
-        if place := self._scene.elsewhere(args):
-            self._leave(key, f"it computes on {place}, and what is recorded so far are the CPU's kernels")
-            return self.step(*args)
+        if self._scene.elsewhere(args):
+            return self._launch(key, args)
         tape = Tape()
         with self._scene.recorded(tape):
             given = [_stand_in(tape, a) for a in args]
@@ -111,12 +150,12 @@ class Captured:
             self._drafts[key] = made
         return _tensors(_held(returned))
 
-    def _leave(self, key: Any, why: str) -> None:
-        """Call the step as it is from now on."""
+    def _leave(self, key: Any, why: str, depth: int = 4) -> None:
+        """Call the step as it is from now on, and say why; ``depth``: how far away the caller is."""
         self._programs[key] = None
         self._drafts.pop(key, None)
         name = getattr(self.step, "__qualname__", "step")
-        warnings.warn(f"capture: {name} is called as it is, and not repeated from a recording: {why}", RuntimeWarning, stacklevel=4)
+        warnings.warn(f"capture: {name} is called as it is, and not repeated from a recording: {why}", RuntimeWarning, stacklevel=depth)
 
 
 def _kind(a: Any) -> Any:
@@ -138,22 +177,16 @@ def _stand_in(tape: Tape, a: Any) -> Any:
     return tape.input(a) if isinstance(a, np.ndarray) else a
 
 
-def _mapped(f: Callable, x: Any) -> Any:
-    if type(x) in (tuple, list):
-        return type(x)([_mapped(f, v) for v in x])
-    return {k: _mapped(f, v) for k, v in x.items()} if type(x) is dict else f(x)
-
-
 def _arrays(x: Any) -> Any:
-    return _mapped(raw, x)
+    return mapped(raw, x)
 
 
 def _held(x: Any) -> Any:
-    return _mapped(lambda a: a.held if isinstance(a, Recorded) else a, x)
+    return mapped(lambda a: a.held if isinstance(a, Recorded) else a, x)
 
 
 def _tensors(x: Any) -> Any:
-    return _mapped(lambda a: wrap(settled(a), None) if isinstance(a, (np.ndarray, np.generic)) else a, x)
+    return mapped(lambda a: wrap(settled(a), None) if isinstance(a, np.generic) or is_array(a) else a, x)
 
 
 def _difference(one: Program, other: Program) -> str:
@@ -218,19 +251,30 @@ class Scene:
     def __init__(self, step: Callable):
         self.tensors: dict[int, Tensor] = {}
         self.modules: dict[int, Module] = {}
+        self.arrays: list[Any] = []
+        self.boxes: list[Any] = []
+        """Dicts and lists, those of objects too; and the names of globals, as pairs of a dict and a name."""
+        self.names: list[tuple[dict, str]] = []
+        self.cells: list[Any] = []
         self._seen: dict[int, Any] = {}
         self._gradients: dict[int, Any] = {}
         self._visit(step, 0)
         self._seen.clear()
 
-    def elsewhere(self, args: tuple) -> str:
-        """The device of an argument or of a Tensor that is not on the CPU; nothing if all are."""
+    def elsewhere(self, args: tuple) -> bool:
+        """Whether an argument or a Tensor is not on the CPU."""
         arrays = [raw(a) for a in (*args, *self.tensors.values())]
-        return next((str(place) for a in arrays if is_array(a) and (place := device_of(a)).type != "cpu"), "")
+        return any(is_array(a) and device_of(a).type != "cpu" for a in arrays)
+
+    def held(self) -> tuple[list[Tensor], list[Any]]:
+        """The Tensors, and the arrays that are found besides."""
+        own = [raw(v) for m in self.modules.values() for v in vars(m).values()]
+        return list(self.tensors.values()), [*self.arrays, *filter(is_array, own)]
 
     def modes(self) -> tuple:
-        """Training mode of each module, and whether each Tensor requires a gradient."""
-        return tuple([m.training for m in self.modules.values()]), tuple([t.node is None for t in self.tensors.values()])
+        """Training mode of each module, and which Tensors require a gradient; not those that were computed, as steps may collect losses."""
+        leaves = [k for k, t in self.tensors.items() if t.node is not None and t.node.op is None]
+        return tuple([m.training for m in self.modules.values()]), tuple(leaves)
 
     def _visit(self, x: Any, depth: int) -> None:
         if id(x) in self._seen or depth > 8 or x is None or isinstance(x, _LEAVES):
@@ -240,21 +284,30 @@ class Scene:
             self._visit(x.step, depth + 1)
         elif isinstance(x, Tensor):
             self.tensors[id(x)] = x
+        elif is_array(x):
+            self.arrays.append(x)
         elif isinstance(x, Module):
             self.modules |= {id(m): m for m in x.modules()}
+            self.boxes += map(vars, x.modules())
             self.tensors |= {id(t): t for t in (*x.parameters(), *x.buffers())}
         elif isinstance(x, types.MethodType):
             self._visit(x.__self__, depth + 1)
             self._visit(x.__func__, depth + 1)
         elif isinstance(x, types.FunctionType):
-            for v in (*(c.cell_contents for c in x.__closure__ or () if _is_full(c)), *(x.__defaults__ or ())):
+            cells = [c for c in x.__closure__ or () if _is_full(c)]
+            for v in (*[c.cell_contents for c in cells], *(x.__defaults__ or ())):
                 self._visit(v, depth + 1)
-            for name in _names(x.__code__):
-                self._visit(x.__globals__.get(name), depth + 1)
+            names = [(x.__globals__, name) for name in _names(x.__code__) if name in x.__globals__]
+            for room, name in names:
+                self._visit(room[name], depth + 1)
+            self.cells += cells
+            self.names += names
         elif isinstance(x, functools.partial):
             for v in (x.func, *x.args, *x.keywords.values()):
                 self._visit(v, depth + 1)
         elif isinstance(x, (tuple, list, set, frozenset, dict)):
+            if type(x) in (dict, list):
+                self.boxes.append(x)
             for v in x.values() if isinstance(x, dict) else x:
                 self._visit(v, depth + 1)
         elif hasattr(x, "__dict__"):

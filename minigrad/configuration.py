@@ -1,10 +1,10 @@
-"""What this installation computes with: versions, devices, and the kernels in C."""
+"""What this installation computes with: versions, devices, and the kernels in C and in CUDA."""
 
 import platform
 
 import numpy as np
 
-from .backend import compiled
+from .backend import compiled, cuda
 from .backend.devices import devices
 
 
@@ -24,6 +24,7 @@ def configuration() -> list[str]:
         f"NumPy      {np.__version__}",
         *[f"{'' if i else 'devices':10} {line}" for i, line in enumerate(devices())],
         *compiled.report(),
+        *cuda.report(),
     ]
 
 

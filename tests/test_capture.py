@@ -248,6 +248,19 @@ def test_a_state_that_is_kept():
     ]
 
 
+def test_losses_that_are_collected():
+    w, seen = nn.Parameter(mg.ones(2)), []
+
+    @mg.capture
+    def f(x):
+        loss = (w * x).sum()
+        seen.append(loss)
+        return loss
+
+    assert [f(mg.ones(2)).item() for _ in range(5)] == [2.0] * 5
+    assert (f.replays, len(seen)) == (3, 2)
+
+
 def test_gradients_that_add_up():
     w = nn.Parameter(mg.ones(2))
 

@@ -10,10 +10,12 @@ import numpy as np
 from ..autograd import Tensor
 from ..autograd.arguments import number
 from ..autograd.node import stamp
+from ..autograd.op import Op, compiled
 from ..autograd.tensor import wrap
 from ..backend import device, device_of, is_available, to_device
 from ..backend.arrays import namespace
 from ..backend.recording import Recorded, running
+from ..backend.recording.beside import chosen
 from ..errors import CheckpointError, DeviceError, DTypeError
 from ..optim import Optimizer
 
@@ -28,6 +30,8 @@ class Stage(Enum):
 
 class Turn:
     """One optimizer since the last update: its stage, and for each device whether a gradient there was not finite (1 or 0)."""
+
+    beside = "device"
 
     def __init__(self, optimizer: Any):
         self.optimizer = optimizer
@@ -53,7 +57,10 @@ class Turn:
         for g in (g for many in found.values() for g in many):
             if g.dtype == "float16":
                 raise DTypeError("GradScaler.unscale_: a gradient is in float16; keep the parameters in float32, autocast casts them")
-        self.flags = [_unscaled(many, to_device(self.scale, where)) for where, many in found.items()]
+        scales = [to_device(self.scale, where) for where in found]
+        self.flags = [UNSCALE.kernels[type(scale)](many, scale) for many, scale in zip(found.values(), scales, strict=True)]
+        for g in (g for many in found.values() for g in many):
+            stamp(g, "GradScaler.unscale_")
         self.stage = Stage.UNSCALED
 
     def step(self, **kwargs: Any) -> Any:
@@ -64,7 +71,8 @@ class Turn:
             self.unscale()
         if not self.flags:
             raise RuntimeError("GradScaler.step: no parameter of the optimizer has a gradient; call scaler.scale(loss).backward() first")
-        returned = None if any(bool(flag) for flag in self.flags) else self.optimizer.step(**kwargs)
+        flags = self.flags
+        returned = chosen(lambda: not any(bool(flag) for flag in flags), lambda: self.optimizer.step(**kwargs))
         self.stage = Stage.STEPPED
         return returned
 
@@ -77,8 +85,13 @@ def _unscaled(gradients: list[Any], scale: Any) -> Any:
     with np.errstate(all="ignore"):  # infinities are what is looked for
         for g in gradients:
             g *= inverse.astype(g.dtype)
-            stamp(g, "GradScaler.unscale_")
     return flag
+
+
+UNSCALE = Op(
+    "unscale", (), (), kernel=lambda xp: _unscaled, doc="A list of arrays divided by a number, in place, and whether all are finite."
+)
+compiled("optimizers", UNSCALE)
 
 
 class GradScaler:
@@ -114,6 +127,8 @@ class GradScaler:
         >>> scaler.step(optimizer); scaler.update(); w.item()
         0.5
     """
+
+    beside = "device"
 
     def __init__(
         self,

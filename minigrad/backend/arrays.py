@@ -43,6 +43,10 @@ def namespace(kind: type) -> Any:
         found = sys.modules.get(root)
         if not hasattr(found, "ufunc"):
             raise DTypeError(f"expected an array, a Tensor or a number, got {kind.__module__}.{kind.__qualname__}")
+        if root == "cupy":
+            from .cuda.products import Namespace
+
+            found = Namespace(found)
         _namespaces[kind] = found
     return found
 
@@ -80,6 +84,10 @@ class Kernels:
                 from .compiled import replaced
 
                 kernel = replaced(self.family, self.name, kernel)
+            elif self.family and not through:
+                from . import cuda
+
+                kernel = cuda.replaced(self.family, self.name, kernel, kind, xp)
             self.own[kind] = kernel
             if self.way is not None:
                 self.table[kind] = self.way(kind)

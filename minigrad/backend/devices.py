@@ -243,8 +243,41 @@ def using(where: Any) -> Iterator[Device]:
         yield place
 
 
-def to_device(a: Array, where: Any) -> Array:
+def pinned(a: Array) -> Array:
+    """The array, or a copy of it, in memory that is not moved about: a GPU can read it by itself, while others work.
+
+    Raises:
+        ImportError: it needs CuPy, which is not installed.
+        DeviceError: there is no GPU, or the array is on one.
+    """
+    if type(a) is not np.ndarray:
+        raise DeviceError(f"pin_memory: expected an array on the CPU, got one on {device_of(a)}; a GPU's memory needs no pinning")
+    cupy = _cupy("pin_memory", 0)
+    from .cuda import transfer
+
+    return a if transfer.is_pinned(cupy, a) else transfer.pinned(cupy, a)
+
+
+def is_pinned(a: Array) -> bool:
+    """Whether the memory of an array is such memory.
+
+    Example:
+        >>> import numpy as np
+        >>> from minigrad.backend.devices import is_pinned
+        >>> is_pinned(np.zeros(2))
+        False
+    """
+    if "cupy" not in sys.modules:
+        return False
+    from .cuda import transfer
+
+    return transfer.is_pinned(sys.modules["cupy"], a)
+
+
+def to_device(a: Array, where: Any, non_blocking: bool = False) -> Array:
     """The array on that device; itself if it is there already.
+
+    ``non_blocking``: on its way to a GPU it is copied beside what that computes; see ``Tensor.to``.
 
     Raises:
         ImportError: the device needs CuPy, which is not installed.
@@ -266,4 +299,8 @@ def to_device(a: Array, where: Any) -> Array:
         return _others[target.type](a)
     cupy = _cupy("to_device", target.index)
     with cupy.cuda.Device(target.index):
+        if non_blocking and type(a) is np.ndarray and a.size:
+            from .cuda.transfer import send
+
+            return send(cupy, a)
         return cupy.asarray(a)

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from .random import generator
+from .recording.beside import sheet
 from .recording.tape import running
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
@@ -18,7 +19,9 @@ BLOCK = 1 << 14
 
 def new_key() -> int:
     """64 bits from the generator of this thread: the key of a draw."""
-    tape = running()
+    page, tape = sheet(), running()
+    if page is not None:
+        return page.drawn(_draw)
     return _draw() if tape is None else tape.draw("new_key", _draw)
 
 
@@ -26,8 +29,17 @@ def _draw() -> int:
     return generator().rng.bit_generator.random_raw()
 
 
+def schedule(key: int) -> list[int]:
+    """The words that a key is in the ten rounds, two for each."""
+    steps = zip((key & _LOW, key >> 32), _INCREMENTS, strict=True)
+    left, right = [[word + r * step & _LOW for r in range(10)] for word, step in steps]
+    return [word for pair in zip(left, right, strict=True) for word in pair]
+
+
 def rounds(xp: Any, words: Any, key: int) -> tuple:
     """Philox4x32-10 of counters given as four arrays of words, uint64 with the upper half zero; the first two are overwritten.
+
+    A key that is drawn anew for each launch of a graph has the words of its schedule on the device.
 
     Source:
         Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011, section 3.3.
@@ -39,21 +51,22 @@ def rounds(xp: Any, words: Any, key: int) -> tuple:
         ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
     a, b, c, d = words
-    (m, n), (i, j) = _MULTIPLIERS, _INCREMENTS
-    left, right = key & _LOW, key >> 32
+    m, n = _MULTIPLIERS
+    scheduled = getattr(key, "words", None)
+    if scheduled is None:
+        scheduled = schedule(key)
     p, q = xp.empty_like(a), xp.empty_like(a)
-    for _ in range(10):
+    for r in range(10):
         xp.multiply(a, m, out=p)
         xp.multiply(c, n, out=q)
         xp.right_shift(q, 32, out=a)
         a ^= b
-        a ^= left
+        a ^= scheduled[2 * r]
         xp.right_shift(p, 32, out=c)
         c ^= d
-        c ^= right
+        c ^= scheduled[2 * r + 1]
         xp.bitwise_and(q, _LOW, out=b)
         xp.bitwise_and(p, _LOW, out=d)
-        left, right = left + i & _LOW, right + j & _LOW
     return a, b, c, d
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator
+from ..autograd import Tensor
+from ..backend import Generator, is_available
 from ..backend.random import drawing_from
 from ..errors import CheckpointError, DTypeError
 from .collate import default_collate
@@ -40,6 +41,8 @@ class DataLoader:
         worker_init_fn: called as ``worker_init_fn(number)`` in each thread before its first batch.
         generator: whose child draws; default: the seeded stream's. Neither is advanced.
         persistent_workers: keep the threads from one epoch to the next.
+        pin_memory: put the Tensors of a batch (in tuples, lists and dicts too) into memory that a GPU can read by itself, so that
+            ``x.to("cuda", non_blocking=True)`` copies them while it computes. Without a GPU it makes no difference.
 
     Raises:
         ValueError: options that do not go together, an empty dataset, or ``drop_last`` with a batch larger than the dataset.
@@ -75,12 +78,14 @@ class DataLoader:
         worker_init_fn: Callable[[int], Any] | None = None,
         generator: Generator | None = None,
         persistent_workers: bool = False,
+        pin_memory: bool = False,
     ):
         who = "DataLoader"
         self.batch_size = None if batch_size is None else positive(who, "batch_size", batch_size)
         self.num_workers = positive(who, "num_workers", num_workers, 0)
         self.prefetch_factor = positive(who, "prefetch_factor", 2 if prefetch_factor is None else prefetch_factor)
         self.dataset, self.drop_last, self.collate_fn = dataset, bool(drop_last), collate_fn
+        self.pin_memory, self.pins = bool(pin_memory), False
         self.iterable = isinstance(dataset, IterableDataset)
         for name, f in (("collate_fn", collate_fn), ("worker_init_fn", worker_init_fn)):
             if f is not None and not callable(f):
@@ -134,6 +139,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if self._own:
             self._check_length()
+        self.pins = self.pin_memory and is_available("cuda")
         self._passing = passing = {**self._between(), "position": 0, "digest": 0}
         skip, self._skip = self._skip, (0, 0)
         self.epoch += 1
@@ -224,7 +230,8 @@ class _Job:
 
     def __call__(self) -> Any:
         with drawing_from(Generator(((self.b + 1) << 256) + (self.epoch << 192) + self.loader.seed)):
-            return self._read() if self.source is not None else self._gathered()
+            batch = self._read() if self.source is not None else self._gathered()
+        return _pinned(batch) if self.loader.pins else batch
 
     def _read(self) -> Any:
         loader = self.loader
@@ -256,6 +263,18 @@ class _Job:
         if loader.batch_size is None and loader.batch_sampler is None:
             return samples[0] if loader.collate_fn is None else loader.collate_fn(samples[0])
         return (loader.collate_fn or default_collate)(samples)
+
+
+def _pinned(x: Any) -> Any:
+    """The Tensors of a batch in memory that a GPU can read by itself."""
+    if isinstance(x, Tensor):
+        return x.pin_memory() if x.device == "cpu" else x  # type: ignore[attr-defined]
+    if isinstance(x, Mapping):
+        return {k: _pinned(v) for k, v in x.items()}
+    if isinstance(x, (tuple, list)):
+        parts = [_pinned(v) for v in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return x
 
 
 def _digest(before: int, indices: Any) -> int:

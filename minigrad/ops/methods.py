@@ -9,7 +9,7 @@ from .. import ops
 from ..autograd import Tensor
 from ..autograd.forms import apply, general
 from ..autograd.tensor import wrap
-from ..backend import Device, device_of
+from ..backend import Device, device_of, devices
 from ..backend import device as as_device
 from ..backend import to_device as put
 from ..errors import ShapeError
@@ -137,15 +137,18 @@ METHODS: dict[str, Callable] = (
 
 # -- methods of their own ---------------------------------------------------------------------------------------------
 _MOVE = general(
-    lambda xp, x, target, source: put(x, target),
+    lambda xp, x, target, source, beside: put(x, target, beside),
     lambda g, target, source: to_device(g, source),
     name="to_device",
     doc="Move x to a device; its gradient moves back.",
 )
 
 
-def to_device(x: Any, device: Any) -> Any:
+def to_device(x: Any, device: Any, non_blocking: bool = False) -> Any:
     """``x`` on a device, ``"cpu"`` or ``"cuda:0"``; ``x`` itself if it is there already.
+
+    ``non_blocking``: on its way to a GPU it is copied while that computes something else. What uses it waits for it, on the GPU; the host
+    does not wait. What is in pinned memory (``x.pin_memory()``) is copied from there, and must not be written to until then.
 
     Gradient: moves back to where x was.
     Raises:
@@ -157,11 +160,14 @@ def to_device(x: Any, device: Any) -> Any:
         device('cpu')
     """
     source, target = device_of(x.data if isinstance(x, Tensor) else x), as_device(device)
-    return x if source == target else apply(_MOVE, (x,), target, source)
+    return x if source == target else apply(_MOVE, (x,), target, source, non_blocking)
 
 
-def to(x: Any, *targets: Any, device: Any = None, dtype: Any = None) -> Any:
-    """On another device, in another dtype, or both: ``to("cuda")``, ``to("float64")``, ``to("cuda:1", "float16")``, ``to(other)``."""
+def to(x: Any, *targets: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """On another device, in another dtype, or both: ``to("cuda")``, ``to("float64")``, ``to("cuda:1", "float16")``, ``to(other)``.
+
+    ``non_blocking`` is for copies to a GPU beside what it computes; see ``to_device``.
+    """
     for target in targets:
         if isinstance(target, Tensor):
             device, dtype = target.device, target.dtype
@@ -171,7 +177,22 @@ def to(x: Any, *targets: Any, device: Any = None, dtype: Any = None) -> Any:
             dtype = target
     if dtype is not None:
         x = astype(x, dtype, copy=False)
-    return x if device is None else to_device(x, device)
+    return x if device is None else to_device(x, device, non_blocking)
+
+
+def pin_memory(x: Any) -> Any:
+    """The values in memory of the CPU's that a GPU can read by itself, for ``to("cuda", non_blocking=True)``; without a gradient.
+
+    Raises:
+        ImportError: it needs CuPy, which is not installed.
+        DeviceError: there is no GPU, or x is on one.
+    """
+    return wrap(devices.pinned(x.data), None)
+
+
+def is_pinned(x: Any) -> bool:
+    """Whether the tensor is in memory of the CPU's that a GPU can read by itself."""
+    return devices.is_pinned(x.data)
 
 
 def _one_by_one(f: Callable) -> Callable:
@@ -230,9 +251,9 @@ def cpu(x: Any) -> Any:
     return to_device(x, "cpu")
 
 
-def cuda(x: Any, index: int = 0) -> Any:
-    """The tensor on a CUDA device; itself if it is there already."""
-    return to_device(x, f"cuda:{index}")
+def cuda(x: Any, index: int = 0, non_blocking: bool = False) -> Any:
+    """The tensor on a CUDA device; itself if it is there already. ``non_blocking``: see ``to_device``."""
+    return to_device(x, f"cuda:{index}", non_blocking)
 
 
 def dim(x: Any) -> int:
@@ -278,11 +299,13 @@ OWN: dict[str, Any] = {name: _cast(dtype) for name, dtype in CASTS.items()} | {
     "dim": dim,
     "expand_as": expand_as,
     "imag": property(imag),
+    "is_pinned": is_pinned,
     "itemsize": property(itemsize),
     "mT": property(transposed_matrices),
     "numel": numel,
     "permute": _one_by_one(permute_dims),
     "permute_dims": _one_by_one(permute_dims),
+    "pin_memory": pin_memory,
     "real": property(real),
     "reshape": _one_by_one(reshape),
     "tile": _one_by_one(ops.tile),

@@ -10,6 +10,7 @@ import numpy as np
 from ..autograd import Tensor, no_grad
 from ..autograd.node import stamp
 from ..autograd.op import Op, compiled
+from ..backend import device_of, to_device
 from ..backend.arrays import namespace
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Buffer, Module
 from .lr_scheduler import LRScheduler
@@ -64,7 +65,8 @@ class AveragedModel(Module):
         self.module = copy.deepcopy(model)
         self.module.requires_grad_(False)
         self.module.zero_grad()
-        self.n_averaged = Buffer(np.zeros((), "int64"))
+        first = next(iter(self.module.parameters()), None)
+        self.n_averaged = Buffer(to_device(np.zeros((), "int64"), "cpu" if first is None else device_of(first.data)))
         self.avg_fn, self.use_buffers = avg_fn, use_buffers
         if device is not None:
             self.to(device)
@@ -154,7 +156,7 @@ class EMA(AveragedModel):
 
     def share(self, n: Any) -> Any:
         xp = namespace(type(n))
-        new = xp.asarray(1 - self.decay)
+        new = 1 - self.decay
         if self.warmup:
             new = xp.maximum(new, 1 - (1 + n) / (10 + n))
         return xp.where(n == 0, 1.0, new)

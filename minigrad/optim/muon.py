@@ -117,12 +117,12 @@ def orthogonalized(u: Any, coefficients: tuple[float, float, float], steps: int,
     x = u.T if tall else u
     x = x / xp.maximum(xp.sqrt((x * x).sum()), eps)
     for _ in range(steps):
-        gram = x @ x.T
-        term = gram @ gram
+        gram = xp.matmul(x, x.T)
+        term = xp.matmul(gram, gram)
         term *= c
         gram *= b
         term += gram
-        y = term @ x
+        y = xp.matmul(term, x)
         x *= a
         x += y
     return x.T if tall else x

@@ -13,6 +13,7 @@ from ..autograd.shortage import out_of_memory
 from ..autograd.tensor import as_data, wrap
 from ..backend import Kernels, device_of, to_device, working_dtype
 from ..backend.recording import running
+from ..backend.recording.beside import fed, varying
 from ..errors import CheckpointError, DTypeError, OutOfMemoryError
 from ..nn.parameter import clear_grad
 from .interrupt import uninterrupted
@@ -57,6 +58,8 @@ class Optimizer:
     """Whether ``update`` treats every number alike, so that it may be given many parameters at once, or a part of one."""
     complex = True
     """Whether complex parameters make sense. Elementwise methods are given them as real and imaginary parts."""
+    beside = "device"
+    """What a step that is captured as a CUDA graph does with ``step``; its counters and settings go on all the same."""
     two_eps = False
     """Whether ``eps`` is a pair, which the method checks itself."""
     kernels: Kernels | None = None
@@ -232,7 +235,7 @@ class Optimizer:
             plan = self._plans[i] = Plan(live, fills, self.counters(group), self.state)
         for bucket in plan.buckets:
             try:
-                bucket.step(lambda s: self.advance(s, group), lambda p, g, s: self.update(p, g, s, group), by)
+                bucket.step(lambda s: self.advance(s, group), lambda p, g, s: fed(self.update, p, g, s, group), by)
             except Exception as error:
                 self._note(error, bucket.params)
                 raise
@@ -242,16 +245,23 @@ class Optimizer:
         data, g = p.data, p.grad.data  # type: ignore[union-attr]
         state = self.state.setdefault(p, {})
         own = {k: slot(state, k, data, fill) for k, fill in self.arrays(group).items()}
-        counters = {k: state.get(k, start) for k, start in self.counters(group).items()}
-        self.advance(counters, group)
+        counters: dict[str, Any] = {}
+
+        def ahead() -> None:
+            counters.update({k: state.get(k, start) for k, start in self.counters(group).items()})
+            self.advance(counters, group)
+            if not self.elementwise:
+                state.update(counters)
+
+        varying(ahead)
         if self.elementwise:
-            blockwise(data, g, own, lambda a, d, s: self.update(a, d, s | counters, group))
-            state.update(counters)
+            blockwise(data, g, own, lambda a, d, s: varying(lambda: fed(self.update, a, d, s | counters, group)))
+            varying(lambda: state.update(counters))
             return
-        state.update(counters)
         wide = working_dtype(data.dtype)
         a = data if data.dtype == wide else data.astype(wide)
-        self.update(a, g.astype(wide, copy=False), state, group)
+        d = g.astype(wide, copy=False)
+        varying(lambda: fed(self.update, a, d, state, group))
         if a is not data:  # half precision is updated in float32, where small steps survive until they are rounded
             data[...] = a
 

@@ -24,15 +24,15 @@ class Fleet(Crew):
         if kernel is None or self.refused:
             return True
         gradients = [p.grad.data for p in self.params]  # type: ignore[union-attr]
-        counters = self.counted()
-        advance(counters)
-        if kernel(self.data, gradients, self.arrays, counters, group):
-            xp = namespace(type(self.data[0]))
-            gradients = [xp.ascontiguousarray(g, dtype=a.dtype) for g, a in zip(gradients, self.data, strict=True)]
-            self.refused = bool(kernel(self.data, gradients, self.arrays, counters, group))
-        if not self.refused:
-            self.finish(counters, by)
-        return self.refused
+
+        def act(counters: dict[str, Any]) -> bool:
+            if kernel(self.data, gradients, self.arrays, counters, group):
+                xp = namespace(type(self.data[0]))
+                even = [xp.ascontiguousarray(g, dtype=a.dtype) for g, a in zip(gradients, self.data, strict=True)]
+                self.refused = bool(kernel(self.data, even, self.arrays, counters, group))
+            return self.refused
+
+        return self.turn(advance, act, by)
 
 
 class Roster:

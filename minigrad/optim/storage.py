@@ -22,6 +22,7 @@ from ..autograd import Tensor
 from ..autograd.node import stamp_all
 from ..backend import device_of, holder, to_device, working_dtype
 from ..backend.arrays import namespace
+from ..backend.recording.beside import varying
 from ..errors import ShapeError
 from ..ops.losses import on_cpu
 
@@ -103,6 +104,19 @@ class Crew:
         """The counters, which are the same for all."""
         return {k: self.states[0][k] for k in self.counters}
 
+    def turn(self, advance: Callable[[dict[str, Any]], None], act: Callable[[dict[str, Any]], Any], by: str) -> Any:
+        """Move the counters on, and act on the arrays with them; returns what that says, and notes nothing if it is true: it could not."""
+
+        def part() -> Any:
+            counters = self.counted()
+            advance(counters)
+            refused = act(counters)
+            if not refused:
+                self.finish(counters, by)
+            return refused
+
+        return varying(part)
+
     def finish(self, counters: dict[str, Any], by: str) -> None:
         """Note that all of them have been written to."""
         stamp_all(self.owners, by)
@@ -142,12 +156,10 @@ class Bucket(Crew):
         """One step of all its parameters. If the method raises, no parameter has moved."""
         self.xp.concatenate(self.data, None, self.values)
         self.xp.concatenate([p.grad.data for p in self.params], None, self.gradients)  # type: ignore[union-attr]
-        counters = self.counted()
-        advance(counters)
-        update(real(self.values), real(self.gradients), counters | {k: real(a) for k, a in self.flat.items()})
+        arrays = {k: real(a) for k, a in self.flat.items()}
+        self.turn(advance, lambda counters: update(real(self.values), real(self.gradients), counters | arrays), by)
         for a, place in zip(self.data, self.places, strict=True):
             a[...] = place
-        self.finish(counters, by)
 
 
 class Plan:

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from .elementwise import one, one_of, two, two_of
 from .forms import Family, Form
 
 FAMILY = Family("activations")
-ndarray, empty, float32 = np.ndarray, np.empty, np.dtype("float32")
 NUMBERS = (float, int)
 """Those that take on the dtype of an array."""
 
@@ -29,6 +26,7 @@ for _name, _numbers in (("elu", 3), ("softplus", 2), ("hardtanh", 2), ("shrink",
 @FAMILY.form("prelu", "ooolll", least=512)
 def prelu(c: Form, plain: Callable) -> Callable:
     """One slope, or one for each channel."""
+    empty, ndarray = c.xp.empty, c.xp.ndarray
 
     def kernel(x: Any, weight: Any) -> Any:
         if type(x) is ndarray and type(weight) is ndarray and x.size >= c.least:
@@ -42,6 +40,7 @@ def prelu(c: Form, plain: Callable) -> Callable:
 
 def _gate(c: Form, plain: Callable) -> Callable:
     """One half of an axis times a function of the other."""
+    empty = c.xp.empty
 
     def kernel(x: Any, axis: int) -> Any:
         if x.size >= c.least:
@@ -55,6 +54,8 @@ def _gate(c: Form, plain: Callable) -> Callable:
 
 
 def _gate_gradient(c: Form, plain: Callable) -> Callable:
+    empty = c.xp.empty
+
     def kernel(g: Any, wanted: Any, kept: Any, x: Any, axis: int) -> Any:
         if x.size >= c.least:
             y, rows = empty(x.shape, x.dtype), prod(x.shape[:axis])
@@ -73,13 +74,14 @@ for _name in ("glu", "swiglu", "geglu", "reglu"):
 @FAMILY.form("where", "ooooff", least=512)
 def where(c: Form, plain: Callable) -> Callable:
     """Arrays of the mask's shape, or one of them a number."""
+    empty, ndarray = c.xp.empty, c.xp.ndarray
 
     def kernel(mask: Any, a: Any, b: Any) -> Any:
         if type(mask) is ndarray and mask.size >= c.least and a is not mask and b is not mask:
             p, m = (a, 0.0) if type(a) is ndarray else (mask, a)
             q, n = (b, 0.0) if type(b) is ndarray else (mask, b)
             if p.shape == q.shape == mask.shape and type(m) in NUMBERS and type(n) in NUMBERS:
-                y = empty(mask.shape, float32)
+                y = empty(mask.shape, (q if p is mask else p).dtype)
                 if not c.call(mask, p, q, y, m, n):
                     return y
         return plain(mask, a, b)

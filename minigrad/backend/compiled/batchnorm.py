@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from ..dtypes import float32
 from .forms import Family, Form
 from .norms import given, lying_as, slots
 
@@ -13,9 +12,11 @@ FAMILY = Family("batchnorm")
 
 @FAMILY.form("batch_norm", "ooooodi", least=64)
 def _batch_norm(c: Form, plain: Callable) -> Callable:
+    empty, empty_like = c.xp.empty, c.xp.empty_like
+
     def kernel(x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool) -> tuple:
         if x.size >= c.least:
-            y, stats = np.empty_like(x), np.empty((3, *how), np.float32)
+            y, stats = empty_like(x), empty((3, *how), float32)
             if not c.call(x, weight, bias, y, stats, eps, given(weight, bias)):
                 m, v, r = stats
                 return (y, m, v), (m, r)
@@ -28,7 +29,7 @@ def _batch_norm(c: Form, plain: Callable) -> Callable:
 def _frozen_norm(c: Form, plain: Callable) -> Callable:
     def kernel(x: Any, weight: Any, bias: Any, m: Any, r: Any) -> tuple:
         if x.size >= c.least:
-            y = np.empty_like(x)
+            y = c.xp.empty_like(x)
             if not c.call(x, weight, bias, m, r, y, given(weight, bias)):
                 return y, ()
         return plain(x, weight, bias, m, r)
@@ -42,8 +43,8 @@ def _batch_norm_gradient(c: Form, plain: Callable) -> Callable:
         g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool
     ) -> tuple:
         if x.size >= c.least:
-            bits, dx, dw, db = slots(wanted, x, weight, bias)
-            if not c.call(lying_as(g, x), x, weight, *kept, dx, dw, db, bits | given(weight, None)):
+            bits, dx, dw, db = slots(c.xp, wanted, x, weight, bias)
+            if not c.call(lying_as(c.xp, g, x), x, weight, *kept, dx, dw, db, bits | given(weight, None)):
                 return dx, dw, db
         return plain(g, wanted, kept, x, weight, bias, axes, eps, how, center)
 
@@ -54,8 +55,8 @@ def _batch_norm_gradient(c: Form, plain: Callable) -> Callable:
 def _frozen_norm_gradient(c: Form, plain: Callable) -> Callable:
     def slopes(g: Any, wanted: Any, kept: tuple, x: Any, weight: Any, bias: Any, m: Any, r: Any) -> tuple:
         if x.size >= c.least:
-            bits, dx, dw, db = slots(wanted, x, weight, bias)
-            if not c.call(lying_as(g, x), x, weight, m, r, dx, dw, db, bits | given(weight, None)):
+            bits, dx, dw, db = slots(c.xp, wanted, x, weight, bias)
+            if not c.call(lying_as(c.xp, g, x), x, weight, m, r, dx, dw, db, bits | given(weight, None)):
                 return dx, dw, db
         return plain(g, wanted, kept, x, weight, bias, m, r)
 

@@ -23,7 +23,7 @@ def _numbers(stride: tuple, padding: tuple, dilation: tuple, groups: int) -> tup
 
 
 @lru_cache(1024)
-def _results(x: tuple, w: tuple, stride: tuple, padding: tuple, dilation: tuple) -> tuple:
+def results(x: tuple, w: tuple, stride: tuple, padding: tuple, dilation: tuple) -> tuple:
     """The shape of the result of a convolution of operands of these shapes."""
     axes = zip(x[2:], w[2:], stride, padding, dilation, strict=True)
     return (x[0], w[0], *[(m + lo + hi - d * (k - 1) - 1) // s + 1 for m, k, s, (lo, hi), d in axes])
@@ -34,7 +34,7 @@ def _convolution(c: Form, plain: Callable) -> Callable:
     def kernel(x: Any, w: Any, bias: Any, stride: tuple, padding: tuple, dilation: tuple, groups: int) -> Any:
         if x.size < c.least or len(stride) > 2 or x.dtype != float32 or w.dtype != float32:
             return plain(x, w, bias, stride, padding, dilation, groups)
-        y = empty(_results(x.shape, w.shape, stride, padding, dilation), float32)
+        y = empty(results(x.shape, w.shape, stride, padding, dilation), float32)
         x, w = ascontiguousarray(x), ascontiguousarray(w)
         if c.call(x, w, x if bias is None else bias, y, bias is not None, *_numbers(stride, padding, dilation, groups)):
             return plain(x, w, bias, stride, padding, dilation, groups)

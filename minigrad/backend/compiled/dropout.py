@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .forms import Family, Form
 
 FAMILY = Family("dropout")
@@ -13,12 +11,13 @@ FAMILY = Family("dropout")
 @FAMILY.form("dropout", "oolld", least=64)
 def dropout(c: Form, plain: Callable) -> Callable:
     """Entries of x, scaled or dropped."""
+    empty = c.xp.empty
 
     def kernel(x: Any, draw: Any) -> Any:
         key, threshold, gain, shape = draw
         if x.size < c.least or x.shape != shape:
             return plain(x, draw)
-        y = np.empty(shape, x.dtype)
+        y = empty(shape, x.dtype)
         return plain(x, draw) if c.call(x, y, key, threshold, gain) else y
 
     return kernel
@@ -27,9 +26,10 @@ def dropout(c: Form, plain: Callable) -> Callable:
 @FAMILY.form("keep", "oll", least=64)
 def keep(c: Form, plain: Callable) -> Callable:
     """The mask by itself."""
+    empty = c.xp.empty
 
     def kernel(key: int, threshold: int, shape: tuple[int, ...]) -> Any:
-        mask = np.empty(shape, "bool")
+        mask = empty(shape, "bool")
         return plain(key, threshold, shape) if mask.size < c.least or c.call(mask, key, threshold) else mask
 
     return kernel

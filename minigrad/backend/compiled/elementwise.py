@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .forms import NEVER, Family, Form
 from .threads import count
 
 FAMILY = Family("elementwise")
-ndarray, empty_like = np.ndarray, np.empty_like
 
 
 def one(c: Form, plain: Callable) -> Callable:
     """A function of one array."""
+    empty_like = c.xp.empty_like
 
     def kernel(x: Any) -> Any:
         if x.size < c.least:
@@ -26,6 +24,7 @@ def one(c: Form, plain: Callable) -> Callable:
 
 def two(c: Form, plain: Callable) -> Callable:
     """A function of two arrays of the same shape; of any others, and of numbers, it is NumPy's."""
+    empty_like, ndarray = c.xp.empty_like, c.xp.ndarray
 
     def kernel(a: Any, b: Any) -> Any:
         if type(a) is not ndarray or a.size < c.least:
@@ -38,6 +37,7 @@ def two(c: Form, plain: Callable) -> Callable:
 
 def one_of(c: Form, plain: Callable) -> Callable:
     """A function of one array and numbers."""
+    empty_like = c.xp.empty_like
 
     def kernel(x: Any, *numbers: float) -> Any:
         if x.size < c.least:
@@ -50,6 +50,7 @@ def one_of(c: Form, plain: Callable) -> Callable:
 
 def two_of(c: Form, plain: Callable) -> Callable:
     """A function of two arrays of the same shape and of numbers."""
+    empty_like = c.xp.empty_like
 
     def kernel(g: Any, x: Any, *numbers: float) -> Any:
         if x.size < c.least:
@@ -75,6 +76,7 @@ FAMILY.form("leaky_relu_gradient", "ooof", least=512)(two_of)
 @FAMILY.form("add", "ooo", least=1 << 16 if count() > 1 else NEVER)
 def _add(c: Form, plain: Callable) -> Callable:
     """Sums: memory is all they wait for, so that nothing is won but by another thread."""
+    empty_like, ndarray = c.xp.empty_like, c.xp.ndarray
 
     def kernel(a: Any, b: Any, out: Any = None) -> Any:
         if type(a) is not ndarray or type(b) is not ndarray or a.size < c.least or a.shape != b.shape:

@@ -8,7 +8,7 @@ import numpy as np
 from .forms import Family, Form
 
 FAMILY = Family("embedding")
-empty, zeros, float32 = np.empty, np.zeros, np.dtype("float32")
+empty, float32 = np.empty, np.dtype("float32")
 
 
 @FAMILY.form("embedding", "ooo", least=4096)
@@ -28,10 +28,11 @@ def embedding(c: Form, plain: Callable) -> Callable:
 @FAMILY.form("embedding_gradient", "oool", least=64)
 def embedding_gradient(c: Form, plain: Callable) -> Callable:
     """Each row of g added to the row of a table that its id names, in the order of the ids."""
+    zeros = c.xp.zeros
 
     def kernel(g: Any, ids: Any, rows: int, padding: Any) -> Any:
-        if g.size >= c.least and g.dtype == float32:
-            y = zeros((rows, g.shape[-1]), float32)
+        if g.size >= c.least:
+            y = zeros((rows, g.shape[-1]), g.dtype)
             if not c.call(g, ids, y, -1 if padding is None else padding):
                 return y
         return plain(g, ids, rows, padding)

@@ -26,6 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import compiler
 from .library import load
 
@@ -47,6 +49,7 @@ class Declaration:
     takes: str
     least: int
     make: Callable[["Form", Callable], Callable]
+    entry: str = ""
 
 
 class Family:
@@ -56,17 +59,18 @@ class Family:
         self.name = name
         self.forms: dict[str, Declaration] = {}
 
-    def form(self, name: str, takes: str, least: int) -> Callable:
+    def form(self, name: str, takes: str, least: int, entry: str = "") -> Callable:
         """Declare the form of the kernel of that name: the function below makes it from a Form and the kernel in NumPy.
 
         Args:
-            name: the op's name, with ``_gradient`` for the slopes of a fused op; the entry in C is called so too.
+            name: the op's name, with ``_gradient`` for the slopes of a fused op.
             takes: what the entry takes, a letter of TYPES each.
             least: the number of elements from which it pays.
+            entry: what it is called in C, if not so.
         """
 
         def declare(make: Callable) -> Callable:
-            self.forms[name] = Declaration(self.name, name, takes, least, make)
+            self.forms[name] = Declaration(self.name, name, takes, least, make, entry)
             return make
 
         return declare
@@ -76,6 +80,9 @@ class Form:
     """The C function of one kernel: ``call`` it with what was declared; it says 1 where it refuses. ``least``: see above."""
 
     __slots__ = ("call", "declared", "failed", "least")
+    xp: Any = np
+    """What makes arrays. Where forms serve GPUs, too, it is another's namespace; see ``cuda``."""
+    name = property(lambda self: self.declared.name)
 
     def __init__(self, declared: Declaration):
         self.declared = declared
@@ -93,7 +100,7 @@ class Form:
         if library is None:
             self.give_up()
             return 1
-        c = getattr(library, f"mg_{self.declared.name}")
+        c = getattr(library, f"mg_{self.declared.entry or self.declared.name}")
         c.argtypes = [TYPES[t] for t in self.declared.takes]
         self.call = c
         return c(*args)

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,25 @@ def built(family: str, cc: Compiler) -> Path:
     Raises:
         BuildError: it cannot be compiled, or its self test fails.
     """
-    name = f"{family}-{key(family, cc)}.so"
+
+    def make(made: Path, place: Path) -> None:
+        check = made.with_name("check")
+        cc.build(SOURCES / f"{family}.c", made, place)
+        cc.build(SOURCES / "check.c", check, place, ("-O1",))
+        status, said = compiler.run([str(check), str(made)])
+        if status:
+            how = f"with signal {-status}" if status < 0 else f"({status}{': ' if said.strip() else ''}{said.strip()[:200]})"
+            raise BuildError(f"{family}, compiled by {cc}, fails its self test {how}")
+
+    return kept(f"{family}-{key(family, cc)}.so", make)
+
+
+def kept(name: str, make: Callable[[Path, Path], None]) -> Path:
+    """The file of that name in the cache; where it is not there, ``make(file, cache)`` makes it in a folder of its own first.
+
+    Raises:
+        BuildError: somebody else could have written to it.
+    """
     for place in cache.folders():
         library = place / name
         if cache.is_trusted(library):
@@ -114,14 +133,8 @@ def built(family: str, cc: Compiler) -> Path:
         if os.access(place, os.W_OK | os.X_OK):
             break
     with cache.workshop(place) as room:
-        made, check = room / name, room / "check"
-        cc.build(SOURCES / f"{family}.c", made, place)
-        cc.build(SOURCES / "check.c", check, place, ("-O1",))
-        status, said = compiler.run([str(check), str(made)])
-        if status:
-            how = f"with signal {-status}" if status < 0 else f"({status}{': ' if said.strip() else ''}{said.strip()[:200]})"
-            raise BuildError(f"{family}, compiled by {cc}, fails its self test {how}")
-        cache.put(made, library)
+        make(room / name, place)
+        cache.put(room / name, library)
     if not cache.is_trusted(library):
         raise BuildError(f"{library} is not to be trusted: {cache.reason_against(place) or 'it is not a file of this user alone'}")
     return library

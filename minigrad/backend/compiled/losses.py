@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .forms import Family, Form
 
 FAMILY = Family("losses")
-ndarray, empty, empty_like, float32 = np.ndarray, np.empty, np.empty_like, np.dtype("float32")
+NAMES = ("squared_error", "absolute_error", "huber_error", "logistic_error", "binary_error")
 
 
 def _over(x: Any, reduction: str) -> float:
@@ -17,9 +15,11 @@ def _over(x: Any, reduction: str) -> float:
 
 
 def _loss(c: Form, plain: Callable) -> Callable:
+    empty, empty_like = c.xp.empty, c.xp.empty_like
+
     def kernel(x: Any, t: Any, reduction: str, delta: float) -> Any:
         if x.size >= c.least:
-            y = empty_like(x) if reduction == "none" else empty((), float32)
+            y = empty_like(x) if reduction == "none" else empty((), x.dtype)
             if not c.call(x, t, y, delta, _over(x, reduction)):
                 return y, ()
         return plain(x, t, reduction, delta)
@@ -28,6 +28,8 @@ def _loss(c: Form, plain: Callable) -> Callable:
 
 
 def _gradient(c: Form, plain: Callable) -> Callable:
+    empty_like = c.xp.empty_like
+
     def kernel(g: Any, wanted: Any, kept: Any, x: Any, t: Any, reduction: str, delta: float) -> Any:
         if x.size < c.least:
             return plain(g, wanted, kept, x, t, reduction, delta)
@@ -42,6 +44,6 @@ def _gradient(c: Form, plain: Callable) -> Callable:
     return kernel
 
 
-for _name in ("squared_error", "absolute_error", "huber_error", "logistic_error", "binary_error"):
+for _name in NAMES:
     FAMILY.form(_name, "ooofd", least=64)(_loss)
     FAMILY.form(f"{_name}_gradient", "oooofdl", least=64)(_gradient)

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-import numpy as np
-
+from ..dtypes import float32
 from .forms import Family, Form
 
 FAMILY = Family("norms")
@@ -18,24 +17,24 @@ def given(weight: Any, bias: Any) -> int:
     return (weight is not None and WEIGHT) | (bias is not None and BIAS)
 
 
-def lying_as(g: Any, x: Any) -> Any:
+def lying_as(xp: Any, g: Any, x: Any) -> Any:
     """A gradient in memory as x is, copied if it comes otherwise, as from a broadcast sum."""
     if g.strides == x.strides or g.dtype != x.dtype or g.shape != x.shape:
         return g
-    made = np.empty_like(x)
+    made = xp.empty_like(x)
     made[...] = g
     return made
 
 
-def slots(wanted: Any, x: Any, weight: Any, bias: Any) -> tuple[int, Any, Any, Any]:
-    """The bits of what is wanted, and the arrays that it is written to."""
+def slots(xp: Any, wanted: Any, x: Any, weight: Any, bias: Any) -> tuple[int, Any, Any, Any]:
+    """The bits of what is wanted, and the arrays that it is written to, those for weight and bias in float32."""
     bits, dx, dw, db = 0, None, None, None
     if wanted[0]:
-        bits, dx = FOR_INPUT, np.empty_like(x)
+        bits, dx = FOR_INPUT, xp.empty_like(x)
     if wanted[1]:
-        bits, dw = bits | FOR_WEIGHT, np.empty_like(weight)
+        bits, dw = bits | FOR_WEIGHT, xp.empty(weight.shape, float32)
     if wanted[2]:
-        bits, db = bits | FOR_BIAS, np.empty_like(bias)
+        bits, db = bits | FOR_BIAS, xp.empty(bias.shape, float32)
     return bits, dx, dw, db
 
 
@@ -43,12 +42,14 @@ def _norm(several: bool) -> Callable:
     """The maker of a kernel; ``several``: that gives mean and variance too."""
 
     def make(c: Form, plain: Callable) -> Callable:
+        empty, empty_like = c.xp.empty, c.xp.empty_like
+
         def kernel(x: Any, weight: Any, bias: Any, axes: tuple, eps: float, how: tuple, center: bool) -> Any:
             if x.size < c.least:
                 return plain(x, weight, bias, axes, eps, how, center)
             first = axes[0]
             lead = x.shape[:first]
-            y, stats = np.empty_like(x), np.empty((3, *lead, *[1] * len(axes)), np.float32)
+            y, stats = empty_like(x), empty((3, *lead, *[1] * len(axes)), float32)
             bits = given(weight, bias) | (center and CENTER)
             if c.call(x, weight, bias, y, stats, prod(lead), prod(how[:first]), prod(how[first:]), eps, bits):
                 return plain(x, weight, bias, axes, eps, how, center)
@@ -66,10 +67,10 @@ def _slopes(c: Form, plain: Callable) -> Callable:
     ) -> tuple:
         if x.size >= c.least:
             m, r = kept
-            bits, dx, dw, db = slots(wanted, x, weight, bias)
+            bits, dx, dw, db = slots(c.xp, wanted, x, weight, bias)
             bits |= given(weight, None) | (center and CENTER)
             first = axes[0]
-            if not c.call(lying_as(g, x), x, weight, m, r, dx, dw, db, r.size, prod(how[:first]), prod(how[first:]), bits):
+            if not c.call(lying_as(c.xp, g, x), x, weight, m, r, dx, dw, db, r.size, prod(how[:first]), prod(how[first:]), bits):
                 return dx, dw, db
         return plain(g, wanted, kept, x, weight, bias, axes, eps, how, center)
 

@@ -6,12 +6,9 @@ from itertools import groupby
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from .forms import Family, Form
 
 FAMILY = Family("reductions")
-empty, float32 = np.empty, np.dtype("float32")
 
 
 def _lengths(shape: Any, reduced: Any) -> Any:
@@ -47,14 +44,14 @@ def _repeated(shape: Any, target: Any) -> Any:
 
 
 def _reduction(c: Form, plain: Callable) -> Callable:
-    averaged = c.declared.name == "mean"
+    empty, averaged = c.xp.empty, c.name == "mean"
 
     def kernel(x: Any, axis: Any, keepdims: bool) -> Any:
-        if x.size >= c.least and x.dtype == float32:
+        if x.size >= c.least:
             found = _sums(x.shape, axis, keepdims)
             if found is not None:
                 shape, lengths = found
-                y = empty(shape, float32)
+                y = empty(shape, x.dtype)
                 if not c.call(x, y, *lengths, x.size // y.size if averaged else 1):
                     return y
         return plain(x, axis, keepdims)
@@ -69,12 +66,13 @@ for _name in ("sum", "mean"):
 @FAMILY.form("sum_to", "oolllld", least=1 << 15)
 def sum_to(c: Form, plain: Callable) -> Callable:
     """The sum over the axes along which a tensor of this shape was broadcast."""
+    empty = c.xp.empty
 
     def kernel(x: Any, shape: Any) -> Any:
-        if x.size >= c.least and x.dtype == float32:
+        if x.size >= c.least:
             lengths = _repeated(x.shape, shape)
             if lengths is not None:
-                y = empty(shape, float32)
+                y = empty(shape, x.dtype)
                 if not c.call(x, y, *lengths, 1):
                     return y
         return plain(x, shape)

@@ -24,9 +24,11 @@ def _lengths(shape: tuple, axis: Any) -> tuple[int, int]:
 
 
 def _one(c: Form, plain: Callable) -> Callable:
+    empty_like = c.xp.empty_like
+
     def kernel(x: Any, axis: Any) -> Any:
         if x.size >= c.least:
-            y = np.empty_like(x)
+            y = empty_like(x)
             if not c.call(x, y, *_lengths(x.shape, axis)):
                 return y
         return plain(x, axis)
@@ -35,10 +37,12 @@ def _one(c: Form, plain: Callable) -> Callable:
 
 
 def _two(c: Form, plain: Callable) -> Callable:
+    empty_like, ascontiguousarray = c.xp.empty_like, c.xp.ascontiguousarray
+
     def kernel(g: Any, y: Any, axis: Any) -> Any:
         if g.size >= c.least and g.shape == y.shape:
-            made = np.empty_like(y)
-            if not c.call(np.ascontiguousarray(g), y, made, *_lengths(y.shape, axis)):
+            made = empty_like(y)
+            if not c.call(ascontiguousarray(g), y, made, *_lengths(y.shape, axis)):
                 return made
         return plain(g, y, axis)
 

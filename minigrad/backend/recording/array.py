@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .tape import Place, Tape, bare
+from .tape import Place, Tape
 
 _BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift"
 _COMPARISONS = "eq ne lt le gt ge"
@@ -139,9 +139,7 @@ def _in_place(name: str) -> Any:
     f = getattr(operator, f"i{name.rstrip('_')}")
 
     def method(self: Recorded, other: Any) -> Any:
-        f(self.held, bare(other))
-        self.tape.note(f.__name__, f, (self, other), {}, None)
-        return self
+        return self.tape.call(f, (self, other))
 
     return method
 

@@ -35,6 +35,9 @@ class LRScheduler:
         [0.125]
     """
 
+    beside = "host"
+    """A step that is captured as a CUDA graph leaves ``step`` to the host."""
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: expected an Optimizer, got {type(optimizer).__name__}")

@@ -8,16 +8,18 @@ refuses while a CUDA graph is recorded: matrix products and linear algebra.
 """
 
 from ...backend import devices, register_namespace
-from . import methods
+from ...backend.cuda.launch import runners
+from . import kernels, methods
 from .array import DoubleArray, put, upload
 from .namespace import double
 from .waiting import SynchronizationError, capturing, counts, no_sync, watched
 
 
 def register() -> None:
-    """Make the double known to the backend: as the namespace of its arrays, and as the device "double"."""
+    """Make the double known to the backend: as the namespace of its arrays, as the device "double", and as what runs kernels on them."""
     register_namespace(DoubleArray, double)
     devices.register_device("double", upload)
+    runners[DoubleArray] = kernels.run
 
 
 __all__ = ["DoubleArray", "SynchronizationError", "capturing", "counts", "double", "no_sync", "put", "register", "watched"]

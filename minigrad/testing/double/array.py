@@ -1,11 +1,12 @@
 """The array of the double: what is known of it at once, what must be waited for, its elements."""
 
-import types
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from .capture import MemoryPointer, carried, root, touched
 from .waiting import waits
 
 
@@ -14,6 +15,7 @@ def bare(x: Any, who: str, operand: bool = False) -> Any:
     """What NumPy is to be given for an argument. ``operand``: it takes part in the promotion of dtypes."""
     kind = type(x)
     if kind is DoubleArray:
+        touched(x)
         return x._held
     if kind is tuple or kind is list:
         return kind([bare(v, who, operand) for v in x])
@@ -26,19 +28,13 @@ def bare(x: Any, who: str, operand: bool = False) -> Any:
     return x
 
 
-def root(a: np.ndarray) -> np.ndarray:
-    """The NumPy array that owns the memory."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
-
-
 def dressed(y: Any, sources: tuple = ()) -> Any:
     """A result of NumPy as one of ours: one of the sources if it is its array, a view of one if they share memory."""
     if isinstance(y, np.ndarray):
         owner = root(y)
         for s in sources:
             if type(s) is DoubleArray:
+                touched(s)
                 if s._held is y:
                     return s
                 if root(s._held) is owner:
@@ -94,9 +90,7 @@ class DoubleArray:
     _base: "DoubleArray | None"
 
     def __init__(self, shape: Any, dtype: Any = float):
-        held = np.empty(shape, dtype)
-        spoil(held)
-        self._held, self._base = held, None
+        self._held, self._base = carried(lambda: spoil(np.empty(shape, dtype)), ()), None
 
     # what is known without asking the device
     shape = property(lambda self: self._held.shape)
@@ -109,7 +103,7 @@ class DoubleArray:
     base = property(lambda self: self._base)
     flags = property(Flags)
     device = property(lambda self: "double")
-    data = property(lambda self: types.SimpleNamespace(ptr=self._held.__array_interface__["data"][0]))
+    data = property(MemoryPointer)
     T = property(lambda self: dressed(self._held.T, (self,)))
     mT = property(lambda self: dressed(self._held.mT, (self,)))
     real = property(lambda self: dressed(self._held.real, (self,)))
@@ -125,7 +119,7 @@ class DoubleArray:
         return f"<DoubleArray {self.dtype}{list(self.shape)}>"  # without the values, which would have to be waited for
 
     def __copy__(self) -> "DoubleArray":
-        return new(self._held.copy(), None)
+        return dressed(carried(np.ndarray.copy, (self._held,)))
 
     def __deepcopy__(self, memo: dict) -> "DoubleArray":
         return self.__copy__()
@@ -186,7 +180,8 @@ class DoubleArray:
             waits("a boolean mask, whose result has as many elements as it has True")
         if not arrays:
             return dressed(self._held[(*plain, ...) if ... not in plain else plain], (self,))
-        return dressed(np.asarray(self._held[plain]).copy())
+        touched(self)
+        return dressed(carried(lambda a, i: np.asarray(a[i]).copy(), (self._held, plain)))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         plain, arrays = indices(index)
@@ -196,7 +191,8 @@ class DoubleArray:
             waits("copy from the host (a number written at an array of indices)")
         if isinstance(value, (list, tuple)):
             raise TypeError("double: a list where an array of the device is expected")
-        self._held[plain] = bare(value, "setitem")
+        touched(self)
+        carried(operator.setitem, (self._held, plain, bare(value, "setitem")), written=self._held)
 
     def scatter_add(self, index: Any, value: Any) -> None:
         scatter("add", self, index, value)
@@ -214,7 +210,7 @@ class DoubleArray:
 
     def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> "DoubleArray":
         keywords = {"order": order} if copy is None else {"order": order, "copy": copy}  # NumPy 2.0 has no copy=
-        return dressed(self._held.reshape(*[bare(n, "reshape") for n in shape], **keywords), (self,))
+        return dressed(carried(np.ndarray.reshape, (self._held, *[bare(n, "reshape") for n in shape]), keywords), (self,))
 
     def transpose(self, *axes: Any) -> "DoubleArray":
         return dressed(self._held.transpose(*axes), (self,))
@@ -264,4 +260,7 @@ def scatter(name: str, a: DoubleArray, index: Any, value: Any) -> None:
             raise TypeError(f"double: cupy.{name}.at supports {SCATTERED[name]}, not {a.dtype}")
         if type(value) is not DoubleArray:
             waits("copy from the host (a number written at an array of indices)")
-    getattr(np, name).at(a._held, plain, np.asarray(bare(value, f"{name}.at", True)).astype(a.dtype))
+    touched(a)
+    at = getattr(np, name).at
+    value = bare(value, f"{name}.at", True)
+    carried(lambda held, where, v: at(held, where, np.asarray(v).astype(held.dtype)), (a._held, plain, value), written=a._held)

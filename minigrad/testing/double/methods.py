@@ -6,8 +6,10 @@ import numpy as np
 
 from . import cupy_api
 from .array import DoubleArray, bare, dressed
+from .capture import carried, touched
 from .waiting import needs_library, waits
 
+WRITING = ("fill", "partition", "put", "sort")
 WAITING = ("nonzero", "compress", "dump", "dumps", "tofile", "toDlpack")
 _BINARY = "add sub mul truediv floordiv mod pow matmul divmod and or xor lshift rshift"
 
@@ -26,6 +28,12 @@ def checked(who: str, params: tuple[str, ...], args: tuple, kwargs: dict) -> Non
             raise TypeError(f"{who}: CuPy's has no argument {k!r} (it has {', '.join(names)})")
 
 
+def outputs(params: tuple[str, ...], args: list, named: dict) -> Any:
+    """The argument that a call writes to, if it is given one."""
+    place = next((i for i, p in enumerate(params) if p == "out="), len(args))
+    return named.get("out", args[place] if place < len(args) else None)
+
+
 def _method(name: str, params: tuple[str, ...]) -> Any:
     who = f"double: ndarray.{name}"
 
@@ -37,8 +45,11 @@ def _method(name: str, params: tuple[str, ...]) -> Any:
             needs_library("a matrix product")
         sources = (self, *[v for v in (*args, *kwargs.values()) if isinstance(v, DoubleArray)])
         named = {k: bare(v, who) for k, v in kwargs.items() if v is not None}
+        touched(self)
+        plain = [bare(a, who, name == "clip") for a in args]
+        written = self._held if name in WRITING else outputs(params, plain, named)
         with np.errstate(all="ignore"):
-            return dressed(getattr(self._held, name)(*[bare(a, who, name == "clip") for a in args], **named), sources)
+            return dressed(carried(getattr(np.ndarray, name), (self._held, *plain), named, written), sources)
 
     method.__name__ = name
     return method
@@ -53,9 +64,11 @@ def _operator(special: str) -> Any:
         if "matmul" in special:
             needs_library("a matrix product")
         with np.errstate(all="ignore"):  # a device has no floating-point warnings
-            y = getattr(self._held, special)(bare(other, f"double: {special}", True))
+            plain = bare(other, f"double: {special}", True)
+            y = carried(getattr(np.ndarray, special), (self._held, plain), written=self._held if inplace else ())
         if y is NotImplemented:
             return y
+        touched(self)
         return self if inplace else dressed(y, (self,))
 
     method.__name__ = special
@@ -63,7 +76,7 @@ def _operator(special: str) -> Any:
 
 
 def _unary(special: str) -> Any:
-    return lambda self: dressed(getattr(self._held, special)(), (self,))
+    return lambda self: dressed(carried(getattr(np.ndarray, special), (self._held,)), (self,))
 
 
 for _name, _params in cupy_api.signatures(cupy_api.METHODS).items():

@@ -8,7 +8,8 @@ import numpy as np
 
 from . import cupy_api
 from .array import DoubleArray, bare, dressed, scatter, spoil
-from .methods import checked
+from .capture import carried
+from .methods import checked, outputs
 from .waiting import needs_library, waits
 
 _WAITING = """
@@ -28,6 +29,9 @@ ones promote_types result_type shape size tri unravel_index where zeros
 """
 UNPLACED = frozenset(_UNPLACED.split())
 """Functions whose first argument need not be an array of the device."""
+WRITING = frozenset(["copyto", "fill_diagonal", "place", "put", "putmask"])
+"""Functions that write to their first argument."""
+JOINING = frozenset(["column_stack", "concat", "concatenate", "dstack", "hstack", "stack", "vstack"])
 LISTS = frozenset(["tup", "arrays", "arys", "array_list", "seq", "operands", "xi", "args"])
 _FUNCTIONS = cupy_api.signatures(cupy_api.FUNCTIONS)
 _KNOWN = cupy_api.names()
@@ -54,11 +58,14 @@ def _function(name: str) -> Any:
     params, compute, who = _FUNCTIONS[name], _numpy(name), f"double: {name}"
     moved = _positions(name, params)
     listed = bool(params) and params[0].strip("*=") in LISTS
+    run = (lambda *args, **named: spoil(compute(*args, **named))) if name in ("empty", "empty_like") else compute
 
     def function(*args: Any, **kwargs: Any) -> Any:
         checked(who, params, args, kwargs)
         if name in WAITING or (name == "where" and len(args) == 1):
             waits(f"{name}()")
+        if name in JOINING and len(args[0]) > 8:
+            needs_library(f"{name}() of more than 8 arrays, whose addresses are copied from the host,")
         if name in LIBRARY or name.startswith("linalg."):
             needs_library(f"{name}()")
         if args and not listed and name not in UNPLACED and not isinstance(args[0], DoubleArray):
@@ -69,10 +76,9 @@ def _function(name: str) -> Any:
         sources = tuple([v for v in (*_flat(args), *kwargs.values()) if isinstance(v, DoubleArray)])
         inputs = [bare(a, who, operand) for a in args]
         named = {k: bare(v, who) for k, v in kwargs.items()} | {moved[i]: inputs[i] for i in moved if i < len(inputs)}
+        written = inputs[:1] if name in WRITING else outputs(params, inputs, named)
         with np.errstate(all="ignore"):
-            y = compute(*[a for i, a in enumerate(inputs) if i not in moved], **named)
-        if name in ("empty", "empty_like"):
-            spoil(y)
+            y = carried(run, tuple([a for i, a in enumerate(inputs) if i not in moved]), named, written)
         if name in ("array_equal", "allclose", "array_equiv"):
             y = np.asarray(y)
         return dressed(y, sources)
@@ -92,10 +98,10 @@ def _from_host(name: str) -> Any:
         checked(f"double: {name}", params, (x, *args), kwargs)
         if not isinstance(x, DoubleArray):
             if any(isinstance(v, DoubleArray) for v in _flat([x])):
-                return dressed(compute(bare(x, name), *args, **kwargs))
+                return dressed(carried(compute, (bare(x, name), *args), kwargs))
             waits("copy from the host")
             return dressed(np.array(compute(x, *args, **kwargs)))
-        return dressed(compute(x._held, *args, **kwargs), (x,))
+        return dressed(carried(compute, (x._held, *args), kwargs), (x,))
 
     function.__name__ = name
     return function
@@ -120,7 +126,9 @@ class ufunc:
             raise TypeError(f"{who}: a list where an array of the device is expected")
         sources = tuple([v for v in (*_flat(list(kwargs.values())), *args[self.nin :]) if isinstance(v, DoubleArray)])
         with np.errstate(all="ignore"):  # a device has no floating-point warnings
-            y = self._f(*[bare(a, who, True) for a in args], **{k: bare(v, who, True) for k, v in kwargs.items()})
+            plain = [bare(a, who, True) for a in args]
+            named = {k: bare(v, who, True) for k, v in kwargs.items()}
+            y = carried(self._f, tuple(plain), named, [*plain[self.nin :], named.get("out")])
         return dressed(y, sources)
 
     def reduce(self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
@@ -131,14 +139,14 @@ class ufunc:
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         self._only("reduceat", add="add")
-        return dressed(np.add.reduceat(array._held, bare(indices, "reduceat"), axis, dtype))
+        return dressed(carried(np.add.reduceat, (bare(array, "reduceat"), bare(indices, "reduceat"), axis, dtype)))
 
     def at(self, a: Any, indices: Any, b: Any = None) -> None:
         self._only("at", **{n: n for n in ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")})
         scatter(self._name, a, indices, b)
 
     def outer(self, a: Any, b: Any, **kwargs: Any) -> Any:
-        return dressed(self._f.outer(bare(a, "outer"), bare(b, "outer"), **kwargs))
+        return dressed(carried(self._f.outer, (bare(a, "outer"), bare(b, "outer")), kwargs))
 
     def _only(self, method: str, **known: str) -> str:
         if self._name not in known:
@@ -185,7 +193,7 @@ class Namespace(types.ModuleType):
 def _elementwise(name: str) -> Any:
     """A ufunc of CuPy that is a plain function in NumPy: sinc, i0, fix."""
     compute = _numpy(name)
-    return lambda x, out=None: dressed(compute(bare(x, f"double: {name}", True)))
+    return lambda x, out=None: dressed(carried(compute, (bare(x, f"double: {name}", True),)))
 
 
 double: Any = Namespace("double")

@@ -1,8 +1,6 @@
 /* Activations that are no part of everyday networks, with their slopes, and the choice between two arrays by a mask. */
 #include "elementwise.h"
 
-#include <math.h>
-
 /* -- of straight pieces ------------------------------------------------------------------------------------------- */
 FUNCTION float ramp(float x) { return most(least((x + 3.0f) * 0.166666667f, 1.0f), 0.0f); }
 
@@ -50,27 +48,32 @@ TWO(mish_gradient, g * mish_slope(x))
 /* -- one half of the channels times a function of the other ------------------------------------------------------- */
 /* x is seen as (rows, 2, half): of a in the one half and b in the other come the value, and the parts of the gradient. */
 #define GATE(name, value, part_a, part_b)                                                         \
-    KERNEL(name, const float *x; float *y; long rows, half;) {                                    \
-        ROW(r, my.rows) {                                                                         \
-            const float *restrict former = my.x + 2 * r * my.half, *restrict latter = former + my.half; \
-            float *restrict y = my.y + r * my.half;                                               \
-            _Pragma("omp simd") for (long i = 0; i < my.half; i++) {                              \
-                const float a = former[i], b = latter[i];                                         \
-                y[i] = value;                                                                     \
+    KERNEL(name, const NUMBER *x; NUMBER *y; long rows, half;) {                                  \
+        TEAM(r, my.rows) {                                                                        \
+            const NUMBER *restrict former = my.x + 2 * r * my.half, *restrict latter = former + my.half; \
+            NUMBER *restrict y = my.y + r * my.half;                                              \
+            ALONG(i, my.half) {                                                                   \
+                const float a = UP(former[i]), b = UP(latter[i]);                                 \
+                y[i] = DOWN(value);                                                               \
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
-    KERNEL(name##_gradient, const float *g, *x; float *y; long rows, half;) {                     \
-        ROW(r, my.rows) {                                                                         \
-            const float *restrict former = my.x + 2 * r * my.half, *restrict latter = former + my.half, *restrict by = my.g + r * my.half; \
-            float *restrict y = my.y + 2 * r * my.half, *restrict z = y + my.half;                \
-            _Pragma("omp simd") for (long i = 0; i < my.half; i++) {                              \
-                const float a = former[i], b = latter[i], g = by[i];                              \
-                y[i] = part_a;                                                                    \
-                z[i] = part_b;                                                                    \
+    KERNEL(name##_gradient, const NUMBER *g, *x; NUMBER *y; long rows, half;) {                   \
+        TEAM(r, my.rows) {                                                                        \
+            const NUMBER *restrict former = my.x + 2 * r * my.half, *restrict latter = former + my.half, *restrict by = my.g + r * my.half; \
+            NUMBER *restrict y = my.y + 2 * r * my.half, *restrict z = y + my.half;               \
+            ALONG(i, my.half) {                                                                   \
+                const float a = UP(former[i]), b = UP(latter[i]), g = UP(by[i]);                  \
+                y[i] = DOWN(part_a);                                                              \
+                z[i] = DOWN(part_b);                                                              \
             }                                                                                     \
         }                                                                                         \
     }                                                                                             \
+    GATE_TAKES(name)
+#ifndef ENTRY
+#define GATE_TAKES(name)
+#else
+#define GATE_TAKES(name)                                                                          \
     ENTRY(name)(array *x, array *y, long rows, long half) {                                       \
         if (!is_ordered(x, FLOAT32) || !is_ordered(y, FLOAT32) || size(x) != 2 * rows * half || size(y) != rows * half) return REFUSED; \
         LAUNCH(name, rows, GRAIN / half + 1, F32(x), F32(y), rows, half);                         \
@@ -82,6 +85,7 @@ TWO(mish_gradient, g * mish_slope(x))
         LAUNCH(name##_gradient, rows, GRAIN / half + 1, F32(g), F32(x), F32(y), rows, half);      \
         return DONE;                                                                              \
     }
+#endif
 
 FUNCTION float sigmoid_slope(float x) {
     float z = decay_of(-magnitude(x)), q = 1.0f / (1.0f + z);
@@ -96,48 +100,54 @@ GATE(geglu, gelu_of(a) * b, g * b * gelu_slope(a), g * gelu_of(a))
 GATE(reglu, positive(a) * b, a > 0.0f ? g * b : 0.0f, g * positive(a))
 
 /* -- a slope for each channel ------------------------------------------------------------------------------------- */
-KERNEL(single, const float *x; float *y; float weight; long n;) {
-    EACH(i, my.n) { my.y[i] = my.x[i] > 0.0f ? my.x[i] : my.weight * my.x[i]; }
-}
+FUNCTION float bent(float x, float slope) { return x > 0.0f ? x : slope * x; }
 
-KERNEL(rectified, const float *x, *weight; float *y; long rows, channels, inner;) {
-    const long total = my.rows * my.channels, first = edge(total, 1, part, parts), end = edge(total, 1, part + 1, parts);
-    if (my.inner == 1) /* channels in the last axis: first and end are anywhere in a row */
-        for (long i = first, many; i < end; i += many) {
-            const long channel = i % my.channels;
-            const float *restrict x = my.x + i, *restrict weight = my.weight + channel;
-            float *restrict y = my.y + i;
-            many = my.channels - channel < end - i ? my.channels - channel : end - i;
-            _Pragma("omp simd") for (long j = 0; j < many; j++) y[j] = x[j] > 0.0f ? x[j] : weight[j] * x[j];
-        }
-    else
-        for (long i = first; i < end; i++) {
-            const float weight = my.weight[i % my.channels], *restrict x = my.x + i * my.inner;
-            float *restrict y = my.y + i * my.inner;
-            _Pragma("omp simd") for (long j = 0; j < my.inner; j++) y[j] = x[j] > 0.0f ? x[j] : weight * x[j];
-        }
+KERNEL(single, const float *x; float *y; float weight; long n;) {
+    EACH(i, my.n) { my.y[i] = bent(my.x[i], my.weight); }
 }
 
 /* x seen as (rows, channels, inner). */
+KERNEL(rectified, const NUMBER *x, *weight; NUMBER *y; long rows, channels, inner;) {
+    if (my.inner == 1)
+        TEAM(r, my.rows) {
+            const NUMBER *restrict x = my.x + r * my.channels;
+            NUMBER *restrict y = my.y + r * my.channels;
+            ALONG(j, my.channels) y[j] = DOWN(bent(UP(x[j]), UP(my.weight[j])));
+        }
+    else
+        TEAM(r, my.rows * my.channels) {
+            const NUMBER *restrict x = my.x + r * my.inner;
+            const float slope = UP(my.weight[r % my.channels]);
+            NUMBER *restrict y = my.y + r * my.inner;
+            ALONG(j, my.inner) y[j] = DOWN(bent(UP(x[j]), slope));
+        }
+}
+
+#ifdef ENTRY
 ENTRY(prelu)(array *x, array *weight, array *y, long rows, long channels, long inner) {
     if (!is_ordered(x, FLOAT32) || !is_ordered(weight, FLOAT32) || !is_ordered(y, FLOAT32)) return REFUSED;
     if (size(x) != rows * channels * inner || size(y) != size(x) || size(weight) != channels) return REFUSED;
     if (channels == 1)
         LAUNCH(single, size(x), GRAIN, F32(x), F32(y), F32(weight)[0], size(x));
     else
-        LAUNCH(rectified, rows * channels, GRAIN / inner + 1, F32(x), F32(weight), F32(y), rows, channels, inner);
+        LAUNCH(rectified, rows * (inner == 1 ? 1 : channels), GRAIN / (inner == 1 ? channels : inner) + 1, F32(x), F32(weight), F32(y), rows,
+               channels, inner);
     return DONE;
 }
+#endif
 
 /* -- by a mask ---------------------------------------------------------------------------------------------------- */
 #define CHOICE(name, a, b, ...)                                                      \
-    KERNEL(name, const uint8_t *mask; float *y; long n; __VA_ARGS__) {               \
-        EACH(i, my.n) { my.y[i] = my.mask[i] ? a : b; }                              \
+    KERNEL(name, const uint8_t *mask; NUMBER *y; long n; __VA_ARGS__) {              \
+        const uint8_t *APART mask = my.mask;                                         \
+        NUMBER *APART y = my.y;                                                      \
+        EACH(i, my.n) { y[i] = mask[i] ? a : b; }                                    \
     }
-CHOICE(either, my.p[i], my.q[i], const float *p, *q;)
-CHOICE(former, my.p[i], my.b, const float *p; float b;)
-CHOICE(latter, my.a, my.q[i], float a; const float *q;)
+CHOICE(either, my.p[i], my.q[i], const NUMBER *p, *q;)
+CHOICE(former, my.p[i], DOWN(my.b), const NUMBER *p; float b;)
+CHOICE(latter, DOWN(my.a), my.q[i], float a; const NUMBER *q;)
 
+#ifdef ENTRY
 /* p and q are arrays; where one of them is the mask itself, its number stands in its place. */
 ENTRY(where)(array *mask, array *p, array *q, array *y, float a, float b) {
     const int first = p != mask, second = q != mask;
@@ -186,3 +196,4 @@ ENTRY(self_test)(void) {
         if (!(fabs(y[i] - b[i / 7 * 14 + i % 7] / (1 + exp(-b[i / 7 * 14 + 7 + i % 7]))) < 1e-4)) return 2;
     return 0;
 }
+#endif

@@ -1,17 +1,17 @@
 /* Functions of one number and slopes of two, float32 (relu and its slope: float64 too), on arrays that lie alike in memory. */
 #include "elementwise.h"
 
-#include <math.h>
-
 /* -- with a kink -------------------------------------------------------------------------------------------------- */
-LOOP1(relu32, float, x <= 0 ? 0 : x) /* NaN is not below 0 */
-LOOP1(relu64, double, x <= 0 ? 0 : x)
-LOOP2(gated32, float, x > 0 ? g : 0)
-LOOP2(gated64, double, x > 0 ? g : 0)
+LOOP1(relu, NUMBER, WIDER, x <= 0 ? 0 : x, ) /* NaN is not below 0 */
+LOOP2(gated, NUMBER, WIDER, x > 0 ? g : 0, )
+
+#ifdef ENTRY
+LOOP1(relu64, double, double, x <= 0 ? 0 : x, )
+LOOP2(gated64, double, double, x > 0 ? g : 0, )
 
 ENTRY(relu)(array *x, array *y) {
     if (is(x, FLOAT32) && like(x, y))
-        LAUNCH(relu32, size(x), 2 * GRAIN, F32(x), F32(y), size(x));
+        LAUNCH(relu, size(x), 2 * GRAIN, F32(x), F32(y), size(x));
     else if (is(x, FLOAT64) && like(x, y))
         LAUNCH(relu64, size(x), GRAIN, F64(x), F64(y), size(x));
     else
@@ -21,13 +21,14 @@ ENTRY(relu)(array *x, array *y) {
 
 ENTRY(gated)(array *g, array *x, array *y) {
     if (is(g, FLOAT32) && is(x, FLOAT32) && like(g, y) && like(x, y))
-        LAUNCH(gated32, size(y), 2 * GRAIN, F32(g), F32(x), F32(y), size(y));
+        LAUNCH(gated, size(y), 2 * GRAIN, F32(g), F32(x), F32(y), size(y));
     else if (is(g, FLOAT64) && is(x, FLOAT64) && like(g, y) && like(x, y))
         LAUNCH(gated64, size(y), GRAIN, F64(g), F64(x), F64(y), size(y));
     else
         return REFUSED;
     return DONE;
 }
+#endif
 
 ONE_OF(leaky_relu, x > 0 ? x : x * my.slope, slope)
 TWO_OF(leaky_relu_gradient, x > 0 ? g : g * my.slope, slope)
@@ -49,6 +50,7 @@ TWO(silu_gradient, g * silu_slope(x))
 TWO(gelu_gradient, g * gelu_slope(x))
 TWO(gelu_tanh_gradient, g * gelu_tanh_slope(x))
 
+#ifdef ENTRY
 /* -- before the library is used for the first time, in a process of its own --------------------------------------- */
 #define CHECK(name, truth, ...)                                           \
     LAUNCH(name, n, n, __VA_ARGS__, y, n);                                \
@@ -62,8 +64,8 @@ ENTRY(self_test)(void) {
     enum { n = 75 }; /* some whole vectors, and some left */
     float a[n], b[n], c[n], y[n];
     for (int i = 0; i < n; i++) a[i] = 2 - 0.05f * i, b[i] = 0.2f * (i - 37), c[i] = a[i] * a[i] + 0.1f;
-    CHECK(relu32, x > 0 ? x : 0, b)
-    CHECK(gated32, x > 0 ? g : 0, a, b)
+    CHECK(relu, x > 0 ? x : 0, b)
+    CHECK(gated, x > 0 ? g : 0, a, b)
     LAUNCH(leaky_relu_gradient, n, n, a, b, y, n, 0.5f);
     for (int i = 0; i < n; i++)
         if (y[i] != (b[i] > 0 ? a[i] : a[i] * 0.5f)) return REFUSED;
@@ -79,3 +81,4 @@ ENTRY(self_test)(void) {
     CHECK(log, log(g * g + 0.1), c)
     return 0;
 }
+#endif

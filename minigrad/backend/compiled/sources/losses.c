@@ -2,38 +2,81 @@
 #include "kernel.h"
 #include "maths.h"
 
-#include <math.h>
+/* Inputs, targets and results; the numbers of a pair, as they are called in what follows. */
+#define ARRAYS                                                                                        \
+    const NUMBER *APART xs = my.x, *APART ts = my.t;                                                  \
+    NUMBER *APART ys = my.y;
+#define PAIR(i)                                                                                       \
+    const float x = UP(xs[i]), t = UP(ts[i]), p = my.p;                                               \
+    (void)x, (void)t, (void)p;
+
+#ifdef ENTRY
 enum { GRAIN = 16384, PIECES = 256, RUN = 512 }; /* GRAIN: numbers for which a second thread pays; RUN: those that are added in float32 */
 
 static inline long piece_of(long n) { return n > PIECES * 8192L ? (n + PIECES - 1) / PIECES : 8192; } /* by the length alone */
 
+#define ADD_UP(sum, value, first, end)                                                                \
+    for (long at = first, to; at < end; at = to) {                                                    \
+        float some = 0;                                                                               \
+        to = at + RUN < end ? at + RUN : end;                                                         \
+        _Pragma("omp simd reduction(+:some)") for (long i = at; i < to; i++) {                        \
+            PAIR(i)                                                                                   \
+            some += value;                                                                            \
+        }                                                                                             \
+        sum += some;                                                                                  \
+    }
+#else
+#define ADD_UP(sum, value, first, end)                                                                \
+    ALONG(j, end - first) {                                                                           \
+        PAIR(first + j)                                                                               \
+        sum += value;                                                                                 \
+    }
+#endif
+
 /* The value in terms of x, the input, t, the target, and p; and the slopes in x and in t. */
 #define LOSS(name, value, slope_x, slope_t)                                                           \
-    KERNEL(name##_each, const float *x, *t; float *y; float p; long n;) {                             \
+    KERNEL(name##_each, const NUMBER *x, *t; NUMBER *y; float p; long n;) {                           \
+        ARRAYS                                                                                        \
         EACH(i, my.n) {                                                                               \
-            const float x = my.x[i], t = my.t[i], p = my.p;                                           \
-            (void)p, my.y[i] = value;                                                                 \
+            PAIR(i)                                                                                   \
+            ys[i] = DOWN(value);                                                                      \
         }                                                                                             \
     }                                                                                                 \
-    KERNEL(name##_sum, const float *x, *t; double *sums; float p; long n, piece, pieces;) {           \
-        ROW(r, my.pieces) {                                                                           \
-            const long end = (r + 1) * my.piece < my.n ? (r + 1) * my.piece : my.n;                   \
+    KERNEL(name##_sum, const NUMBER *x, *t; double *sums; float p; long n, piece, pieces;) {          \
+        const NUMBER *APART xs = my.x, *APART ts = my.t;                                              \
+        TEAM(r, my.pieces) {                                                                          \
+            const long first = r * my.piece, end = first + my.piece < my.n ? first + my.piece : my.n; \
             double sum = 0;                                                                           \
-            for (long at = r * my.piece, to; at < end; at = to) {                                     \
-                float some = 0;                                                                       \
-                to = at + RUN < end ? at + RUN : end;                                                 \
-                _Pragma("omp simd reduction(+:some)") for (long i = at; i < to; i++) {                \
-                    const float x = my.x[i], t = my.t[i], p = my.p;                                   \
-                    (void)p, some += value;                                                           \
-                }                                                                                     \
-                sum += some;                                                                          \
-            }                                                                                         \
-            my.sums[r] = sum;                                                                         \
+            ADD_UP(sum, value, first, end)                                                            \
+            sum = TOTAL(sum);                                                                         \
+            if (LEADER) my.sums[r] = sum;                                                             \
         }                                                                                             \
     }                                                                                                 \
     SLOPE(name##_x, slope_x)                                                                          \
     SLOPE(name##_t, slope_t)                                                                          \
-    /* over > 0: the sum is divided by it */                                                          \
+    LOSS_TAKES(name)
+/* A slope times the gradient of each number; over > 0: times that of them all, divided by it. */
+#define SLOPE(name, slope)                                                                            \
+    KERNEL(name, const NUMBER *g, *x, *t; NUMBER *y; double over; float p; long n;) {                 \
+        const NUMBER *APART gs = my.g;                                                                \
+        ARRAYS                                                                                        \
+        if (my.over > 0) {                                                                            \
+            const float all = (float)(UP(*my.g) / my.over);                                           \
+            EACH(i, my.n) {                                                                           \
+                PAIR(i)                                                                               \
+                ys[i] = DOWN(all * (slope));                                                          \
+            }                                                                                         \
+        } else {                                                                                      \
+            EACH(i, my.n) {                                                                           \
+                PAIR(i)                                                                               \
+                ys[i] = DOWN(UP(gs[i]) * (slope));                                                    \
+            }                                                                                         \
+        }                                                                                             \
+    }
+
+#ifdef ENTRY
+/* over > 0: the sum is divided by it */
+#define LOSS_TAKES(name)                                                                              \
     ENTRY(name)(array *x, array *t, array *y, float p, double over) {                                 \
         if (!is(x, FLOAT32) || !is(t, FLOAT32) || !is(y, FLOAT32) || !like(x, t)) return REFUSED;     \
         if (!(over > 0)) {                                                                            \
@@ -52,27 +95,11 @@ static inline long piece_of(long n) { return n > PIECES * 8192L ? (n + PIECES - 
     ENTRY(name##_gradient)(array *g, array *x, array *t, array *y, float p, double over, long of_t) { \
         if (!is(g, FLOAT32) || !is(x, FLOAT32) || !is(t, FLOAT32) || !like(x, t) || !like(x, y)) return REFUSED; \
         if (over > 0 ? size(g) != 1 : !like(g, y)) return REFUSED;                                    \
-        const float *each = over > 0 ? NULL : F32(g), all = over > 0 ? (float)(*F32(g) / over) : 0;   \
         if (of_t)                                                                                     \
-            LAUNCH(name##_t, size(x), GRAIN, each, F32(x), F32(t), F32(y), all, p, size(x));          \
+            LAUNCH(name##_t, size(x), GRAIN, F32(g), F32(x), F32(t), F32(y), over, p, size(x));       \
         else                                                                                          \
-            LAUNCH(name##_x, size(x), GRAIN, each, F32(x), F32(t), F32(y), all, p, size(x));          \
+            LAUNCH(name##_x, size(x), GRAIN, F32(g), F32(x), F32(t), F32(y), over, p, size(x));       \
         return DONE;                                                                                  \
-    }
-/* A slope times the gradient of each number, or of them all. */
-#define SLOPE(name, slope)                                                                            \
-    KERNEL(name, const float *g, *x, *t; float *y; float all, p; long n;) {                           \
-        if (my.g) {                                                                                   \
-            EACH(i, my.n) {                                                                           \
-                const float x = my.x[i], t = my.t[i], p = my.p;                                       \
-                (void)x, (void)t, (void)p, my.y[i] = my.g[i] * (slope);                               \
-            }                                                                                         \
-        } else {                                                                                      \
-            EACH(i, my.n) {                                                                           \
-                const float x = my.x[i], t = my.t[i], p = my.p;                                       \
-                (void)x, (void)t, (void)p, my.y[i] = my.all * (slope);                                \
-            }                                                                                         \
-        }                                                                                             \
     }
 
 /* Whether there are no gaps between the numbers: strides are those of the axes in some order. */
@@ -84,6 +111,19 @@ static inline int is_dense(const array *o, long n) {
     }
     return last == 4 * (n - 1);
 }
+#else
+#define LOSS_TAKES(name)
+
+/* The sums of the pieces, added up and divided by `over`. */
+KERNEL(whole, NUMBER *y; const double *sums; double over; long pieces;) {
+    TEAM(r, 1) {
+        double sum = 0;
+        ALONG(j, my.pieces) sum += my.sums[j];
+        sum = TOTAL(sum);
+        if (LEADER) my.y[r] = DOWN(sum / my.over);
+    }
+}
+#endif
 
 FUNCTION float sign(float d) { return d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
@@ -108,6 +148,7 @@ LOSS(huber_error, huber_of(magnitude(x - t), p), most(least(x - t, p), -p), most
 LOSS(logistic_error, (1.0f - t) * x - (least(x, 0.0f) - log_beyond(decay_of(-magnitude(x)))), surplus(x, t), -x)
 LOSS(binary_error, -(t * log_in(x) + (1.0f - t) * log_out(x)), (x - t) / most(x * (1.0f - x), 1e-12f), log_out(x) - log_in(x))
 
+#ifdef ENTRY
 /* -- before the library is used for the first time, in a process of its own --------------------------------------- */
 #define CHECK(name, truth)                                                     \
     sum = 0;                                                                   \
@@ -129,8 +170,9 @@ ENTRY(self_test)(void) {
     CHECK(absolute_error, fabs(x - t))
     CHECK(logistic_error, (1 - t) * x + log1p(exp(-x)))
     CHECK(binary_error, -(t * log(x) + (1 - t) * log1p(-x)))
-    LAUNCH(logistic_error_x, n, n, NULL, b, a, y, 2, 0, n);
+    LAUNCH(logistic_error_x, n, n, (float[]){2}, b, a, y, 1, 0, n);
     for (int i = 0; i < n; i++)
         if (!(fabs(y[i] - 2 * (1 / (1 + exp(-b[i])) - a[i])) <= 1e-5)) return 3;
     return 0;
 }
+#endif

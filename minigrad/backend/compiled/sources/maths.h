@@ -2,8 +2,6 @@
 
    Infinities, NaN, signed zeros and denormal numbers come out as IEEE 754 has them. The errors stated are the largest of tests
    over the whole range, in units of the last place (ulp). Coefficients: minimax fits in double precision, unless said otherwise. */
-#define FUNCTION static inline __attribute__((always_inline))
-
 FUNCTION int32_t bits(float x) {
     int32_t i;
     memcpy(&i, &x, 4);
@@ -87,9 +85,9 @@ FUNCTION float log_of(float x) {
     float s = f / (2.0f + f), z = s * s, h = 0.5f * f * f;
     float r = z * ((0.29872926f * z + 0.39977506f) * z + 0.66666777f);
     float y = k * 0.693359375f + (f - (h - (s * (h + r) - k * 2.12194440e-4f)));
-    y = x == 0.0f ? -__builtin_inff() : y;
-    y = x < 0.0f ? __builtin_nanf("") : y;
-    return x < __builtin_inff() ? y : x; /* x itself: infinity or NaN */
+    y = x == 0.0f ? -INFINITY : y;
+    y = x < 0.0f ? NAN : y;
+    return x < INFINITY ? y : x; /* x itself: infinity or NaN */
 }
 
 /* (tanh(x)/x - 1)/z with z = x**2, for |x| < 0.6. */
@@ -115,8 +113,8 @@ FUNCTION float sigmoid_of(float x) {
 
 /* 2**64 e**(-x**2/2) for 0 <= x < 14.6, so that it is no denormal number: with what is lost when x is squared. */
 FUNCTION float gauss(float x) {
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-    float square = x * x, low = __builtin_fmaf(x, x, -square);
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(ON_GPU)
+    float square = x * x, low = fmaf(x, x, -square);
 #else
     float head = real(bits(x) & (int32_t)0xfffff000), square = head * head, low = (x - head) * (x + head);
 #endif

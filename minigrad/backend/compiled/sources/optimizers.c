@@ -3,8 +3,7 @@
    Python gives a list of arrays as an array of their addresses. The numbers of a list are cut into pieces, the same ones whatever
    the number of threads, and the pieces are shared out. */
 #include "kernel.h"
-
-#include <math.h>
+#include "updates.h"
 
 enum { PIECE = 4096, GRAIN = 4, STRANDS = 64 }; /* numbers; pieces for which a second thread pays; sums that a norm is made of */
 typedef array *const *list;
@@ -62,21 +61,8 @@ static inline struct place next(struct place at, list a) {
 #define NUMBERS(i) _Pragma("omp simd") for (long i = 0; i < n; i++)
 
 /* -- gradient descent --------------------------------------------------------------------------------------------- */
-struct sgd {
-    float lr, decay, mu, share, sign;
-};
-enum { DECAY = 1, MOMENTUM = 2, NESTEROV = 4 };
-
 static inline __attribute__((always_inline)) void sgd_piece(float *p, const float *g, float *v, long n, struct sgd s, const int kind) {
-    NUMBERS(i) {
-        float d = s.sign * g[i];
-        if (kind & DECAY) d += s.decay * p[i];
-        if (kind & MOMENTUM) {
-            float w = v[i] = s.mu * v[i] + s.share * d;
-            d = kind & NESTEROV ? d + s.mu * w : w;
-        }
-        p[i] -= s.lr * d;
-    }
+    NUMBERS(i) p[i] = sgd_moved(p[i], g[i], v + i, s, kind);
 }
 
 KERNEL(sgd_step, list p; list g; list v; long pieces; struct sgd s; int kind;) {
@@ -95,43 +81,21 @@ KERNEL(sgd_step, list p; list g; list v; long pieces; struct sgd s; int kind;) {
     }
 }
 
-ENTRY(sgd)(array *p, array *g, array *v, float lr, float decay, float mu, float share, float sign, int nesterov) {
+/* v: None but with momentum. */
+ENTRY(sgd)(array *p, array *g, array *v, float lr, float decay, float mu, float share, float sign, int kind) {
     if (!is_ordered(p, INT64)) return REFUSED;
     long n = size(p);
     list all = LIST(p);
-    int momentum = mu != 0, kind = (decay != 0) * DECAY | momentum * (MOMENTUM | (nesterov ? NESTEROV : 0));
-    if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || (momentum && !fits(v, n, all, WRITEABLE))) return REFUSED;
+    if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || (kind & MOMENTUM && !fits(v, n, all, WRITEABLE))) return REFUSED;
     long m = pieces(all, n);
-    LAUNCH(sgd_step, m, GRAIN, all, LIST(g), momentum ? LIST(v) : 0, m, {lr, decay, mu, share, sign}, kind);
+    LAUNCH(sgd_step, m, GRAIN, all, LIST(g), kind & MOMENTUM ? LIST(v) : 0, m, {lr, decay, mu, share, sign}, kind);
     return DONE;
 }
 
 /* -- Adam and its relatives --------------------------------------------------------------------------------------- */
-struct adam {
-    float rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign;
-};
-/* Divide by the largest v; step along the gradient, too; do not divide; v is the largest gradient of late. */
-enum { LARGEST = 2, AHEAD = 4, PLAIN = 8, FARTHEST = 16 };
-
 static inline __attribute__((always_inline)) void adam_piece(
     float *p, const float *g, float *m, float *v, float *w, long n, struct adam s, const int kind) {
-    NUMBERS(i) {
-        float d = s.sign * g[i];
-        if (kind & DECAY) d += s.decay * p[i];
-        float a = m[i] + s.share1 * (d - m[i]), b = s.beta2 * v[i] + s.share2 * (d * d), u = b;
-        if (kind & FARTHEST) {
-            const float far = (d < 0 ? -d : d) + s.eps, faded = s.beta2 * v[i];
-            u = b = faded > far || faded != faded ? faded : far;
-        }
-        m[i] = a;
-        v[i] = b;
-        if (kind & LARGEST) u = w[i] = w[i] > b || w[i] != w[i] ? w[i] : b;
-        if (!(kind & (PLAIN | FARTHEST))) u = sqrtf(u) * s.debias + s.eps;
-        if (kind & AHEAD)
-            p[i] = s.stay * p[i] - (s.rate * a + s.direct * d) / u;
-        else
-            p[i] = s.stay * p[i] - s.rate * (kind & PLAIN ? a : a / u);
-    }
+    NUMBERS(i) p[i] = adam_moved(p[i], g[i], m + i, v + i, w + i, s, kind);
 }
 
 KERNEL(adam_step, list p; list g; list m; list v; list w; long pieces; struct adam s; int kind;) {
@@ -156,57 +120,23 @@ KERNEL(adam_step, list p; list g; list m; list v; list w; long pieces; struct ad
 }
 
 /* w, the largest v so far, or None. */
-static int adam(array *p, array *g, array *m, array *v, array *w, struct adam s, int kind) {
+ENTRY(adam)(array *p, array *g, array *m, array *v, array *w, float rate, float direct, float stay, float decay, float share1, float beta2,
+            float share2, float debias, float eps, float sign, int kind) {
     if (!is_ordered(p, INT64)) return REFUSED;
     long n = size(p);
     list all = LIST(p);
     if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || !fits(m, n, all, WRITEABLE) || !fits(v, n, all, WRITEABLE)) return REFUSED;
     if (kind & LARGEST && !fits(w, n, all, WRITEABLE)) return REFUSED;
     long many = pieces(all, n);
-    LAUNCH(adam_step, many, GRAIN, all, LIST(g), LIST(m), LIST(v), kind & LARGEST ? LIST(w) : 0, many, s, (s.decay != 0) * DECAY | kind);
+    LAUNCH(adam_step, many, GRAIN, all, LIST(g), LIST(m), LIST(v), kind & LARGEST ? LIST(w) : 0, many,
+           {rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign}, kind);
     return DONE;
 }
 
-ENTRY(adam)(array *p, array *g, array *m, array *v, array *w, float rate, float stay, float decay, float share1, float beta2, float share2,
-            float debias, float eps, float sign, int largest) {
-    return adam(p, g, m, v, w, (struct adam){rate, 0, stay, decay, share1, beta2, share2, debias, eps, sign}, largest ? LARGEST : 0);
-}
-
-ENTRY(nadam)(array *p, array *g, array *m, array *v, float rate, float direct, float stay, float decay, float share1, float beta2,
-             float share2, float debias, float eps, float sign) {
-    return adam(p, g, m, v, 0, (struct adam){rate, direct, stay, decay, share1, beta2, share2, debias, eps, sign}, AHEAD);
-}
-
-ENTRY(radam)(array *p, array *g, array *m, array *v, float rate, float stay, float decay, float share1, float beta2, float share2, float eps,
-             float sign, int plain) {
-    return adam(p, g, m, v, 0, (struct adam){rate, 0, stay, decay, share1, beta2, share2, 1, eps, sign}, plain ? PLAIN : 0);
-}
-
-ENTRY(adamax)(array *p, array *g, array *m, array *v, float rate, float decay, float share1, float beta2, float eps, float sign) {
-    return adam(p, g, m, v, 0, (struct adam){rate, 0, 1, decay, share1, beta2, 0, 1, eps, sign}, FARTHEST);
-}
-
 /* -- rates that adapt to the size of gradients -------------------------------------------------------------------- */
-struct rms {
-    float lr, decay, alpha, share, eps, mu, sign;
-};
-enum { CENTERED = 4 };
-
 static inline __attribute__((always_inline)) void rms_piece(
     float *p, const float *g, float *v, float *m, float *b, long n, struct rms s, const int kind) {
-    NUMBERS(i) {
-        float d = s.sign * g[i];
-        if (kind & DECAY) d += s.decay * p[i];
-        float u = v[i] = s.alpha * v[i] + s.share * (d * d);
-        if (kind & CENTERED) {
-            float a = m[i] = m[i] + s.share * (d - m[i]);
-            u -= a * a;
-            u = u < 0 ? 0 : u;
-        }
-        d /= sqrtf(u) + s.eps;
-        if (kind & MOMENTUM) d = b[i] = s.mu * b[i] + d;
-        p[i] -= s.lr * d;
-    }
+    NUMBERS(i) p[i] = rms_moved(p[i], g[i], v + i, m + i, b + i, s, kind);
 }
 
 KERNEL(rms_step, list p; list g; list v; list m; list b; long pieces; struct rms s; int kind;) {
@@ -229,22 +159,17 @@ KERNEL(rms_step, list p; list g; list v; list m; list b; long pieces; struct rms
 }
 
 /* m, the gradients' means, and b, the momenta, or None. With alpha = share = 1 it is Adagrad. */
-ENTRY(rmsprop)(array *p, array *g, array *v, array *m, array *b, float lr, float decay, float alpha, float share, float eps, float mu,
-               float sign, int centered) {
+ENTRY(rms)(array *p, array *g, array *v, array *m, array *b, float lr, float decay, float alpha, float share, float eps, float mu, float sign,
+           int kind) {
     if (!is_ordered(p, INT64)) return REFUSED;
     long n = size(p);
     list all = LIST(p);
-    int kind = (decay != 0) * DECAY | (mu != 0) * MOMENTUM | (centered != 0) * CENTERED;
     if (!fits(p, n, all, WRITEABLE) || !fits(g, n, all, 0) || !fits(v, n, all, WRITEABLE)) return REFUSED;
-    if ((centered && !fits(m, n, all, WRITEABLE)) || (kind & MOMENTUM && !fits(b, n, all, WRITEABLE))) return REFUSED;
+    if ((kind & CENTERED && !fits(m, n, all, WRITEABLE)) || (kind & MOMENTUM && !fits(b, n, all, WRITEABLE))) return REFUSED;
     long many = pieces(all, n);
-    LAUNCH(rms_step, many, GRAIN, all, LIST(g), LIST(v), centered ? LIST(m) : 0, kind & MOMENTUM ? LIST(b) : 0, many,
+    LAUNCH(rms_step, many, GRAIN, all, LIST(g), LIST(v), kind & CENTERED ? LIST(m) : 0, kind & MOMENTUM ? LIST(b) : 0, many,
            {lr, decay, alpha, share, eps, mu, sign}, kind);
     return DONE;
-}
-
-ENTRY(adagrad)(array *p, array *g, array *h, float rate, float decay, float eps, float sign) {
-    return mg_rmsprop(p, g, h, 0, 0, rate, decay, 1, 1, eps, 0, sign, 0);
 }
 
 /* -- averages ----------------------------------------------------------------------------------------------------- */
@@ -305,7 +230,7 @@ ENTRY(scale)(array *a, array *by) {
 }
 
 /* -- before the library is used for the first time ---------------------------------------------------------------- */
-enum { LONG = 2 * PIECE + 75, TOTAL = 3 };
+enum { LONG = 2 * PIECE + 75, MANY = 3 };
 
 /* An array around these numbers. */
 static array around(float *data, long *shape, struct dtype *dtype) {
@@ -317,13 +242,13 @@ static int differs(float got, double want) { return !(fabs(got - want) <= 1e-5 *
 
 ENTRY(self_test)(void) {
     static float numbers[5][2 * LONG]; /* p, g, m, v, w */
-    array arrays[5][TOTAL], lists[5], total, many;
-    array *pointers[5][TOTAL];
+    array arrays[5][MANY], lists[5], total, many;
+    array *pointers[5][MANY];
     struct dtype real = {.order = '=', .number = FLOAT32}, whole = {.order = '=', .number = INT64};
-    long shapes[TOTAL] = {LONG, 0, LONG}, three = TOTAL, one = 1;
+    long shapes[MANY] = {LONG, 0, LONG}, three = MANY, one = 1;
     float y = 0, half = 0.5f;
     for (int j = 0; j < 5; j++) {
-        for (int k = 0; k < TOTAL; k++) {
+        for (int k = 0; k < MANY; k++) {
             arrays[j][k] = around(numbers[j] + (k == 2) * LONG, &shapes[k], &real);
             pointers[j][k] = &arrays[j][k];
         }
@@ -338,7 +263,9 @@ ENTRY(self_test)(void) {
     if (differs(y, sqrt(squared))) return 2;
     static float before[5][2 * LONG];
     memcpy(before, numbers, sizeof before);
-    if (mg_adam(&lists[0], &lists[1], &lists[2], &lists[3], &lists[4], 0.1f, 0.9f, 0.2f, 0.1f, 0.99f, 0.01f, 1.5f, 0.01f, -1, 1)) return 3;
+    if (mg_adam(&lists[0], &lists[1], &lists[2], &lists[3], &lists[4], 0.1f, 0, 0.9f, 0.2f, 0.1f, 0.99f, 0.01f, 1.5f, 0.01f, -1,
+                LARGEST | DECAY))
+        return 3;
     for (int i = 0; i < 2 * LONG; i++) {
         double p = before[0][i], g = 0.2 * p - before[1][i], m = before[2][i] + 0.1 * (g - before[2][i]);
         double v = 0.99 * before[3][i] + 0.01 * g * g, w = v > before[4][i] ? v : before[4][i];
@@ -346,7 +273,8 @@ ENTRY(self_test)(void) {
         if (differs(numbers[0][i], 0.9 * p - 0.1 * m / (sqrt(w) * 1.5 + 0.01))) return 5;
     }
     memcpy(before, numbers, sizeof before);
-    if (mg_rmsprop(&lists[0], &lists[1], &lists[3], &lists[2], &lists[4], 0.1f, 0.2f, 0.9f, 0.1f, 0.01f, 0.5f, -1, 1)) return 10;
+    if (mg_rms(&lists[0], &lists[1], &lists[3], &lists[2], &lists[4], 0.1f, 0.2f, 0.9f, 0.1f, 0.01f, 0.5f, -1, CENTERED | MOMENTUM | DECAY))
+        return 10;
     for (int i = 0; i < 2 * LONG; i++) {
         double p = before[0][i], g = 0.2 * p - before[1][i], m = before[2][i] + 0.1 * (g - before[2][i]), v = 0.9 * before[3][i] + 0.1 * g * g;
         double u = v > m * m ? v - m * m : 0, b = 0.5 * before[4][i] + g / (sqrt(u) + 0.01);
@@ -354,7 +282,7 @@ ENTRY(self_test)(void) {
         if (u > 1e-3 && (differs(numbers[4][i], b) || differs(numbers[0][i], p - 0.1 * b))) return 12;
     }
     memcpy(before, numbers, sizeof before);
-    if (mg_sgd(&lists[0], &lists[1], &lists[2], 0.1f, 0.2f, 0.9f, 0.5f, 1, 1)) return 6;
+    if (mg_sgd(&lists[0], &lists[1], &lists[2], 0.1f, 0.2f, 0.9f, 0.5f, 1, MOMENTUM | NESTEROV | DECAY)) return 6;
     for (int i = 0; i < 2 * LONG; i++) {
         double p = before[0][i], g = before[1][i] + 0.2 * p, v = 0.9 * before[2][i] + 0.5 * g;
         if (differs(numbers[2][i], v) || differs(numbers[0][i], p - 0.1 * (g + 0.9 * v))) return 7;
