@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import minigrad as mg
-from minigrad import data, nn, optim, viz
+from minigrad import data, debug, metrics, nn, optim, viz
 from minigrad.nn import functional as F
 
 HERE = Path(__file__).resolve().parent
@@ -149,8 +149,43 @@ def optimizer_path():
     return viz.landscape(lambda: F.cross_entropy(model(images), labels), model, path=path, steps=25)
 
 
+def through_depth():
+    """The gradients of a deep tanh net before training, layer by layer: the first layers are given next to nothing."""
+    images, labels = (t[:200] for t in data.Digits().tensors)
+    layers = [layer for _ in range(6) for layer in (nn.Linear(32, 32), nn.Tanh())]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), *layers, nn.Linear(32, 10))
+    return debug.depth_profile(model, F.cross_entropy, (images, labels)).heat("gradient")
+
+
+def confusion():
+    """Which digits a linear model takes for which."""
+    train, test = data.Digits(train=True).tensors, data.Digits(train=False).tensors
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        F.cross_entropy(model(train[0]), train[1]).backward()
+        optimizer.step()
+    matrix = metrics.ConfusionMatrix(10)
+    matrix.update(model(test[0]), test[1])
+    names = [*"0123456789"]
+    return viz.Heat(matrix.compute(), rows=names, columns=names, x="taken for", y="true", numbers=True)
+
+
 GRAPHS = (neuron, shared, conv_net, residual_net, recurrent_net, gpt, double_backward, difference)
-CHARTS = (optimizer_path,)
+CHARTS = (optimizer_path, through_depth, confusion)
+
+
+SCREENS = {
+    "neuron": (False, "page.select(page.boxes.find((b) => b.op === 'tanh')); page.fit()"),
+    "conv_net": (True, ""),
+    "residual_net": (False, "page.colourBy('memory'); page.select(page.boxes.find((b) => b.op === 'relu')); page.fit()"),
+    "recurrent_net": (False, "page.startMovie(); page.moment(page.movie.events.length * 0.7)"),
+    "gpt": (False, ""),
+    "double_backward": (True, ""),
+    "difference": (False, ""),
+}
+"""Of which graphs there are screenshots: whether in the dark, and what is done in the page first."""
 
 
 def screens(folder, pages):
@@ -160,8 +195,8 @@ def screens(folder, pages):
     spec.loader.exec_module(browser)
     if browser.MISSING:
         sys.exit(f"pictures: screenshots: {browser.MISSING}")
-    for name, page in pages.items():
-        print(browser.picture(page.read_text(), folder / f"{name}.png"))
+    for name, (dark, script) in SCREENS.items():
+        print(browser.picture(pages[name], folder / f"{name}.png", dark=dark, script=script))
 
 
 def main():

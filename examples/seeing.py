@@ -68,9 +68,8 @@ if out:
         print(graph.save(out / f"{name}.html"))
 
 before, after = trained(faulty), trained(mended)
-print(
-    f"gradient of the first layer: {why.norm:.1e} with sigmoids, {healthy.norm:.1e} mended; loss after 80 steps: {before:.3f} and {after:.3f}"
-)
+print(f"gradient of the first layer: {why.norm:.1e} with sigmoids, {healthy.norm:.1e} mended")
+print(f"loss after 80 steps: {before:.3f} and {after:.3f}")
 assert why.kind == "vanishes"
 assert why.culprit.op == "sigmoid"
 assert "seeing.py" in str(why.culprit.place)

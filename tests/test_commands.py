@@ -39,6 +39,9 @@ def several():
 
 def nothing():
     return 3
+
+def faulty(missing=None):
+    return {}[missing]
 """
 
 
@@ -92,11 +95,12 @@ def test_summary(folder, capsys):
         (("graph", "mine.py"), "expected FILE.py:name, got 'mine.py'"),
         (("graph", "none.py:loss"), "there is no file none.py"),
         (("graph", "no.such.module:loss"), "there is no module 'no.such.module'"),
-        (("graph", "mine.py:lost"), "mine.py has no 'lost'; it has model, ready, loss, step, several, nothing"),
+        (("graph", "mine.py:lost"), "mine.py has no 'lost'; it has model, ready, loss, step, several, nothing, faulty"),
         (("graph", "mine.py:nothing"), "int came back, with no Tensor in it that requires grad; return the loss"),
         (("graph", "mine.py:model"), "a Module needs the shapes of its inputs: --shape 8,3,32,32"),
         (("graph", "mine.py:model", "--shape", "3x5"), "expected numbers between commas, as 8,3,32,32; got 3x5"),
         (("graph", "mine.py:loss", "--out", "g.bmp"), "its ending must be one of"),
+        (("graph", "mine.py:optimizer"), "expected a function without arguments, or a Module, got SGD"),
         (("summary", "mine.py:loss", "--shape", "1"), "expected a Module, or a function that returns one, got Tensor"),
     ],
 )
@@ -106,6 +110,23 @@ def test_what_is_wrong_is_said_in_a_line(folder, capsys, words, says):
     assert says in text
     assert len(text.splitlines()) == 1
     assert sorted(p.name for p in folder.iterdir()) == ["helper_of_mine.py", "mine.py"]
+
+
+@pytest.mark.parametrize(
+    "words", [("graph", "mine.py:faulty"), ("profile", "mine.py:faulty"), ("summary", "mine.py:faulty", "--shape", "1")]
+)
+def test_a_fault_in_the_users_function_is_shown_as_python_does_and_nothing_else(folder, capsys, words):
+    told = said(capsys, *words, status=1).splitlines()
+    assert told[:2] == [f"minigrad {words[0]}: mine.py:faulty raises", "Traceback (most recent call last):"]
+    assert told[2].endswith(f'mine.py", line {FILE.splitlines().index("    return {}[missing]") + 1}, in faulty')
+    assert told[-1] == "KeyError: None"
+
+
+def test_a_script_that_reads_its_arguments_and_trains_as_it_is_loaded(folder, capsys):
+    (folder / "script.py").write_text(f"import argparse\nargparse.ArgumentParser().parse_args()\n{FILE}\nstep()\n")
+    before = [*sys.argv]
+    assert "gradients" in said(capsys, "graph", "script.py:step", "--out", "step.txt")  # although step() goes backward itself
+    assert sys.argv == before
 
 
 def test_profile(folder, capsys):

@@ -1,7 +1,7 @@
 """Floor 1: the engine. Tensor, Node, Op; recording; the chain rule; custom functions; derivatives as functions."""
 
 from .anomaly import detect_anomaly, set_detect_anomaly
-from .backward import backward, grad
+from .backward import backward, backward_steps, grad
 from .checkpoint import checkpoint
 from .function import Context, Function, defvjp, once_differentiable, primitive
 from .mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
@@ -15,6 +15,7 @@ __all__ = [
     "Node",
     "Tensor",
     "backward",
+    "backward_steps",
     "checkpoint",
     "defvjp",
     "detect_anomaly",

@@ -37,7 +37,7 @@ class set_detect_anomaly:
 
 
 class detect_anomaly(set_detect_anomaly):
-    """``with detect_anomaly(): ...`` notes the source line of each op.
+    """``with detect_anomaly(): ...`` notes the source line of each op. ``debug.detect_nan`` looks at the way there, too, and says more.
 
     Example:
         >>> import minigrad as mg

@@ -1,7 +1,7 @@
 """The doors to the chain rule: ``backward`` and ``grad``."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,8 @@ def _seed(t: Any, gradient: Any, who: str) -> tuple[Any, Any]:
     return t.node, flipped(g if g.dtype == t.dtype else cast(g, t.dtype))
 
 
-def _nan_guard() -> Callable[[Node, Any], None]:
-    """A watch for anomaly detection: raise at the first gradient that is not a number, and name the op that made it."""
+def _nan_guard(watch: Callable[[Node, Any], None] | None) -> Callable[[Node, Any], None]:
+    """A watch for anomaly detection: raise at the first gradient that is not a number, and name the op that made it; else as ``watch``."""
     seen: list[Node] = []
 
     def guard(node: Node, g: Any) -> None:
@@ -66,13 +66,15 @@ def _nan_guard() -> Callable[[Node, Any], None]:
                     "argument with a where() before the op as well"
                 )
         seen.append(node)
+        if watch is not None:
+            watch(node, g)
 
     return guard
 
 
 def _run(seeds: list[tuple[Any, Any]], create_graph: bool, **options: Any) -> dict[Node, Any]:
     if graph.sources is not None:
-        options["watch"] = _nan_guard()
+        options["watch"] = _nan_guard(options.get("watch"))
     try:
         if create_graph:
             seeds = [(n, g if isinstance(g, Tensor) else wrap(g, None)) for n, g in seeds]
@@ -200,4 +202,35 @@ def _require_nodes(xs: Sequence[Any], who: str) -> None:
             raise GraphError(f"{who}: tensor {i} of shape {x.shape} does not require grad; use requires_grad_() before computing with it")
 
 
+def backward_steps(output: Tensor, gradient: Any = None, retain_graph: bool = False, names: Any = None) -> Iterator[Any]:
+    """Go backward as ``backward()`` does, and stop at each node to say what happens there.
+
+    When the last step has been asked for, every leaf has the gradient in ``.grad`` that ``backward()`` would have left, to the last
+    bit. Whoever stops before leaves all leaves as they were.
+
+    Args:
+        output: where to start; a scalar, or give its gradient.
+        gradient: of the output.
+        retain_graph: keep what the nodes saved, to go through them again.
+        names: what to call leaves: a Module, a mapping of names to tensors, or pairs.
+
+    Raises:
+        GraphError: as ``backward``.
+    Example:
+        >>> import minigrad as mg
+        >>> w, x = mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor([3.0, 4.0], requires_grad=True)
+        >>> for step in (w * x).sum().backward_steps(names={"w": w, "x": x}):
+        ...     print(step)
+        sum () gets 1.: x (multiply) is handed spread(g, shape) = [1., 1.]
+        multiply (2,) gets [1., 1.]: a (w) is handed g * b = [3., 4.]; b (x) is handed g * a = [1., 2.]; lets go of 16 bytes that it kept
+        x (2,) is a leaf: its gradient is complete, [1., 2.]
+        w (2,) is a leaf: its gradient is complete, [3., 4.]
+    """
+    from .steps import steps  # what only people who look need
+
+    root, seed = _seed(output, gradient, "backward_steps")
+    return steps(root, raw(seed), retain_graph, names)
+
+
 Tensor.backward = backward  # type: ignore[attr-defined]
+Tensor.backward_steps = backward_steps  # type: ignore[attr-defined]

@@ -15,10 +15,10 @@ from .tensor import Tensor
 class _Segment:
     """One checkpointed call: how to run it again, and the nodes whose saved arrays that gives back."""
 
-    __slots__ = ("call", "places", "random", "size", "surroundings")
+    __slots__ = ("call", "inputs", "places", "random", "size", "surroundings")
 
-    def __init__(self, call: Callable[[], list[Tensor]], random: dict):
-        self.call, self.random, self.surroundings = call, random, surroundings()
+    def __init__(self, call: Callable[[], list[Tensor]], inputs: list[tuple], random: dict):
+        self.call, self.inputs, self.random, self.surroundings = call, inputs, random, surroundings()
         self.places: list[Any] = []
         self.size = 0
 
@@ -114,7 +114,7 @@ def checkpoint(f: Callable, *args: Any, **kwargs: Any) -> Any:
                 )
         return tensors(f(*args, **kwargs))
 
-    segment = _Segment(again, before)
+    segment = _Segment(again, inputs, before)
     nodes = _born_since(start, tensors(y))
     segment.size = len(nodes)
     for n in nodes:

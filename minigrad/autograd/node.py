@@ -140,6 +140,8 @@ last_write = -1
 """Birth order of the latest write: nodes born later need no check, which is all of them in a usual training step."""
 sources: dict[int, str] | None = None
 """Source line by node order while anomaly detection is on."""
+tellers: list[Callable[[float], str]] = []
+"""Who else may know the source line of a node or write, by its birth."""
 
 
 def stamp(a: Array, by: str) -> int:
@@ -191,9 +193,10 @@ def check_unwritten(node: Node, saved: tuple, since: int) -> None:
         for a in arrays_in(value):
             known = writes.get(id(holder(a)))
             if known is not None and known.order > since and ((used := needed(node)) is None or i in used):
+                at = f" ({known.where})" if known.where else where(known.order)
                 raise GraphError(
                     f"backward: {node.name}{where(node.order)} saved an array of shape {tuple(a.shape)} that "
-                    f"{known.by}{known.where and f' ({known.where})'} has overwritten since (now at version {known.count}); "
+                    f"{known.by}{at} has overwritten since (now at version {known.count}); "
                     "use the out-of-place form, or clone() before the write"
                 )
 
@@ -248,8 +251,8 @@ def _holds(values: tuple) -> bool:
 
 
 def where(order: int) -> str:
-    """`` (file:line)`` of the node or write of this birth, while anomaly detection is on."""
-    line = sources.get(order, "") if sources is not None else ""
+    """`` (file:line)`` of the node or write of this birth, if anomaly detection or a trace noted it."""
+    line = (sources or {}).get(order, "") or next(filter(None, [f(order) for f in tellers]), "")
     return f" ({line})" if line else ""
 
 
@@ -307,19 +310,34 @@ def caller() -> str:
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+_clock = birth
+_told: tuple[Callable[[int], Any], ...] = ()
+
+
+def tell(f: Callable[[int], Any], on: bool) -> None:
+    """Call ``f(order)`` at each birth from now on, or (``on=False``) no more; costs nothing while nobody is told."""
+    global birth, _told
+    _told = (*[g for g in _told if g != f], *((f,) if on else ()))
+    birth = _announced if _told else _clock
+
+
+def _announced() -> int:
+    order = _clock()
+    for f in _told:
+        f(order)
+    return order
+
+
 def trace_sources(on: bool) -> None:
     """Start or stop noting the source line of every node and write; costs nothing while it is off."""
-    global birth, sources
-    clock = birth if sources is None else birth.__wrapped__  # type: ignore[attr-defined]
+    global sources
     if not on:
-        birth, sources = clock, None
-        return
-    lines = sources = {} if sources is None else sources
+        sources = None
+    elif sources is None:
+        sources = {}
+    tell(_note_source, on)
 
-    def noted() -> int:
-        order = clock()
-        lines[order] = caller()
-        return order
 
-    noted.__wrapped__ = clock  # type: ignore[attr-defined]
-    birth = noted
+def _note_source(order: int) -> None:
+    if sources is not None:  # another thread may just have stopped it
+        sources[order] = caller()

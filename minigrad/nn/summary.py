@@ -1,6 +1,6 @@
 """A model as a table: what each layer makes of an input, how many parameters it has, what it costs in multiply-adds and memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,16 +63,13 @@ class Summary:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        table: list[tuple[str, ...]] = [("layer", "output", "parameters", "trainable", "multiply-adds", "output bytes")]
+        rows = []
         for r in self.rows:
             label = "  " * r.depth + (f"{r.name.rpartition('.')[2]}: {r.kind}" if r.name else r.kind)
             numbers = [f"{n:,}" for n in (r.parameters, r.trainable, r.multiply_adds)]
-            table.append((label, "-" if r.output is None else str(r.output), *numbers, in_bytes(r.output_bytes)))
-        widths = [max(len(line[i]) for line in table) for i in range(6)]
-        lines = [
-            "  ".join([f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(line, widths, strict=True))]).rstrip()
-            for line in table
-        ]
+            rows.append((label, "-" if r.output is None else str(r.output), *numbers, in_bytes(r.output_bytes)))
+        head = ("layer", "output", "parameters", "trainable", "multiply-adds", "output bytes")
+        lines = table(head, rows, (0, 1)).splitlines()
         rule = "-" * max(len(line) for line in lines)
         sums = [
             f"parameters {self.parameters:,}, of which {self.trainable:,} trainable; multiply-adds {self.multiply_adds:,}",
@@ -96,6 +93,21 @@ def in_bytes(n: float) -> str:
             break
         n /= 1024
     return f"{n:.0f} B" if unit == "B" else f"{n:.1f} {unit}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Columns as wide as they must be; those whose numbers are in ``left`` begin at the left, the others end at the right.
+
+    Example:
+        >>> from minigrad.nn.summary import table
+        >>> print(table(("op", "bytes"), [("exp", "80"), ("log", "4")]))
+        op   bytes
+        exp     80
+        log      4
+    """
+    lines = [head, *rows]
+    widths = [(max([len(line[i]) for line in lines]), "<" if i in left else ">") for i in range(len(head))]
+    return "\n".join(["  ".join([f"{cell:{way}{w}}" for cell, (w, way) in zip(line, widths, strict=True)]).rstrip() for line in lines])
 
 
 def summary(model: Module, *inputs: Any, depth: int | None = None, dtype: Any = None) -> Summary:

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import Any
 
 from .dot import shaped
 from .record import Box, Edge, Record, Scope
+
+SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
 def difference(old: Record, new: Record) -> Record:
     """All boxes of both, those that both have once, in an order of births that suits both.
 
-    Boxes are the same if they are the same op in modules of the same name, and come in the same order. ``meta["diff"]`` lists the ids of
-    boxes that were ``added`` and ``removed``, and says of those that ``changed`` what did: a shape, a dtype, a name.
+    Boxes are the same if they are the same op in the same call of a module of the same name, and come in the same order.
+    ``meta["diff"]`` lists the ids of boxes that were ``added`` and ``removed``, and says of those that ``changed`` what did: a shape,
+    a dtype, a name.
     """
     before, after = [_key(old, b) for b in old.boxes], [_key(new, b) for b in new.boxes]
     out = Record(scopes=[replace(s) for s in new.scopes], meta={**new.meta})
@@ -21,7 +23,7 @@ def difference(old: Record, new: Record) -> Record:
     changed: dict[str, str] = {}
     ids: tuple[dict[int, int], dict[int, int]] = {}, {}
     scopes = _joined(old, out)
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _opcodes(before, after):
         if tag == "equal":
             for b, c in zip(old.boxes[i1:i2], new.boxes[j1:j2], strict=True):
                 k = len(out.boxes)
@@ -48,20 +50,30 @@ def difference(old: Record, new: Record) -> Record:
 
 def told(record: Record) -> str:
     """The marks of a difference in words, a line each."""
-    marks = record.meta["diff"]
-    changed: dict[str, Any] = marks["changed"]
-    lines = [f"{len(marks['added'])} added, {len(marks['removed'])} removed, {len(changed)} changed"]
+    diff, marks = record.meta["diff"], record.marks()
+    lines = [", ".join([f"{len(diff[kind])} {kind}" for kind in SIGNS])]
     for b in record.boxes:
-        sign = "+" if b.id in marks["added"] else "-" if b.id in marks["removed"] else "~" if str(b.id) in changed else ""
-        if sign:
+        if b.id in marks:
             place = record.scopes[b.scope].name
-            what = changed.get(str(b.id), shaped(b.shape))
-            lines.append(f"{sign} {f'{place}: ' if place else ''}{b.name or b.op}  {what}")
+            what = diff["changed"].get(str(b.id), shaped(b.shape))
+            lines.append(f"{SIGNS[marks[b.id]]} {f'{place}: ' if place else ''}{b.name or b.op}  {what}")
     return "\n".join(lines) + "\n"
 
 
+def _opcodes(a: list, b: list) -> list[tuple[str, int, int, int, int]]:
+    """How to make ``b`` of ``a``, as ``SequenceMatcher`` says it; it is spared what both begin and end with, as it takes long for that."""
+    least = min(len(a), len(b))
+    head = next((k for k in range(least) if a[k] != b[k]), least)
+    tail = next((k for k in range(least - head) if a[-1 - k] != b[-1 - k]), least - head)
+    i, j = len(a) - tail, len(b) - tail
+    inner = SequenceMatcher(None, a[head:i], b[head:j], autojunk=False).get_opcodes()
+    moved = [(tag, i1 + head, i2 + head, j1 + head, j2 + head) for tag, i1, i2, j1, j2 in inner]
+    return [("equal", 0, head, 0, head), *moved, ("equal", i, len(a), j, len(b))]
+
+
 def _key(record: Record, b: Box) -> tuple:
-    return record.scopes[b.scope].name, b.op, b.kind in ("param", "input") and b.name
+    scope = record.scopes[b.scope]
+    return scope.name, scope.call, b.op, b.kind in ("param", "input") and b.name
 
 
 def _changes(a: Box, b: Box) -> str:

@@ -11,9 +11,12 @@ STYLE = {
     "param": ("box", "#d8efd9", "#4b9a55"),
     "input": ("box", "#fff3c4", "#c79a1b"),
     "grad": ("box", "#efe6f7", "#7d5ba6"),
+    "added": ("box", "#d9f2df", "#1f8a4c"),
+    "removed": ("box", "#fbdcd9", "#c0392b"),
+    "changed": ("box", "#fdf0cf", "#c98a12"),
     "group": ("box3d", "#e3eaf4", "#5b6b85"),
 }
-"""Shape, fill and line of each kind of node."""
+"""Shape, fill and line of each kind of node, and of what a comparison found."""
 
 BACK = 'dir=back, color="#7d5ba6"'
 ROLES = {"data": "", "grad": "", "saved": "style=dotted, constraint=false", "accum": 'color="#4b9a55"'}

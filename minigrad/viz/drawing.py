@@ -167,7 +167,8 @@ class Graph:
         ops = sum(b.kind in ("op", "output") for b in self.record.boxes)
         grads = sum(b.kind == "grad" for b in self.record.boxes)
         leaves = len(self.record.boxes) - ops - grads
-        return f"<Graph of {ops} ops and {leaves} leaves{f', {grads} gradients' if grads else ''}>"
+        texts = f"{ops} op{'s' * (ops != 1)}", f"{leaves} lea{'ves' if leaves != 1 else 'f'}", f"{grads} gradient{'s' * (grads != 1)}"
+        return f"<Graph of {' and '.join(texts[:2])}{f', {texts[2]}' if grads else ''}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook shows: the SVG, or the text where it draws none."""
@@ -190,11 +191,11 @@ def graph(
     """The graph behind some tensors, ready to be drawn.
 
     Green are leaves with a name, yellow those without, grey operations, orange the outputs, violet gradients. What was computed under
-    ``mg.trace()`` is drawn with its modules, and with whatever else the trace noted.
+    ``mg.viz.trace()`` is drawn with its modules, and with whatever else the trace noted.
 
     Args:
         outputs: the loss, or several tensors.
-        params: names of the leaves: a Module, a mapping of names to tensors, or pairs. A tensor's own ``name`` counts too.
+        params: names of the leaves: a Module, a mapping of names to tensors, or pairs. An output's own ``name`` counts too.
         mode: ``"forward"`` draws the computation, ``"backward"`` that of the gradients, ``"both"`` each op with its gradients beside it.
         show: what to write into a node: any of ``shape``, ``dtype``, ``bytes`` (kept for backward), ``grad``; default: the shape, and
             in small graphs values and gradients, as far as a trace has noted them.
@@ -208,7 +209,7 @@ def graph(
         >>> import minigrad as mg
         >>> w = mg.tensor([1.0, 2.0], requires_grad=True)
         >>> mg.viz.graph((w * w).sum(), params={"w": w})
-        <Graph of 2 ops and 1 leaves>
+        <Graph of 2 ops and 1 leaf>
     """
     if mode not in MODES:
         raise ValueError(f"graph: mode must be 'forward', 'backward' or 'both', got {mode!r}")

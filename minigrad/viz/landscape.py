@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, no_grad
-from ..backend import device_of, to_device
+from ..backend import device_of, generator, to_device
 from ..errors import ShapeError
 from ..nn import Module
 from .heat import Heat
@@ -23,7 +23,7 @@ def landscape(
 
     Args:
         loss: computes the loss with the model as it is: ``lambda: F.cross_entropy(model(x), y)``; with ``model.eval()``, so that
-            nothing is drawn.
+            no statistics change.
         model: whose parameters are moved.
         span: how far to go; in lengths of the weights.
         steps: how many values per direction; the loss is computed ``steps ** 2`` times.
@@ -64,15 +64,18 @@ def landscape(
     else:
         rng = np.random.default_rng(seed)
         directions = [{name: _like(rng, a) for name, a in start.items()} for _ in range(2)]
-    values = np.empty((len(ys), len(xs)))
+    values, stream = np.empty((len(ys), len(xs))), generator()
+    random = stream.state
     try:
         with no_grad():
             for i, t in enumerate(ys):
                 for j, s in enumerate(xs):
                     for name, p in params.items():
                         p.data[...] = _sent(start[name] + s * directions[0][name] + t * directions[1][name], p)
+                    stream.state = random  # the same dropout everywhere
                     values[i, j] = float(loss().item())
     finally:
+        stream.state = random
         for name, p in params.items():
             p.data[...] = _sent(start[name], p)
     positive = bool((values > 0).all())

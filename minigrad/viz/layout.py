@@ -1,119 +1,115 @@
-"""Where the boxes go when graphviz is not there: ranks by longest path, order by barycenters, edges in straight pieces.
-
-Source: Sugiyama, Tagawa & Toda, "Methods for visual understanding of hierarchical system structures", 1981.
-"""
+"""What a layout is made of. Boxes lie in groups (calls of modules, runs of equal siblings), and a group's inside is a block of rows."""
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from .record import Record
+Rect = tuple[float, float, float, float]
+"""x, y, width, height."""
+Size = tuple[float, float, float]
+"""How far something reaches from its axis to the left and right, and down."""
+GAP_X, GAP_Y, PAD, HEAD, STACK, CHANNEL, TRACK, WAY = 18.0, 30.0, 12.0, 22.0, 6.0, 30.0, 7.0, 16.0
+"""Between cells, between rows, within a frame, for its title, for the shadow of a fold, between columns and between lines there, for a
+text on a line."""
+BOLD = 7.2
+"""Width of a bold letter."""
+TOP, BOTTOM = -1, -2
+"""In place of an item: what lies outside of the group, above or below."""
 
-GAP_X, GAP_Y, LINE, PAD, CHAR = 22.0, 34.0, 15.0, 8.0, 6.6
 
+@dataclass(slots=True)
+class Cell:
+    """A place in a row: for an item, for the way of a line past that row, or for the lines that enter or leave the block."""
 
-@dataclass
-class Placed:
-    """A box with its corner and size, in pixels."""
-
-    x: float
-    y: float
-    width: float
+    kind: str
+    """``item``, ``way`` or ``port``."""
+    left: float
+    right: float
     height: float
+    """How far it reaches from its axis, and down, while nothing in it is open."""
+    lanes: list[float]
+    """Where lines of each lane pass, from the axis: 0 forward, 1 gradients, 2 gradients of gradients; a way has one per line."""
+    rects: list[Rect] = field(default_factory=list)
+    """Of each box in it, from the axis and the top of the row: an op, on its right the ops of its gradient, and theirs."""
+    text: str = ""
+    """What is written on the line here."""
+    row: int = 0
+    at: float = 0.0
+    """The axis, from that of the block."""
+
+    @property
+    def size(self) -> Size:
+        """Its size while nothing in it is open."""
+        return self.left, self.right, self.height
+
+
+@dataclass(slots=True)
+class Line:
+    """Edges with the same ends, drawn as one line."""
+
+    path: list[tuple[int, int]]
+    """Cells and the lanes in them, from the upper row to the lower; within one cell, from left to right."""
+    role: str
+    up: bool
+    """Whether it runs from the lower end to the upper one, as gradients do."""
+    count: int
+    """How many edges it stands for; 1 if it leads out of the group."""
+
+
+@dataclass(slots=True)
+class Block:
+    """The inside of a group, shared by all groups that look the same."""
+
+    cells: list[Cell]
+    """The items' first, in the order of their birth."""
+    rows: list[list[int]]
+    """Cells of each row, from left to right."""
+    lines: list[Line]
+    columns: list[tuple[int, int]] = field(default_factory=list)
+    """First row and the row behind the last: many rows are wrapped like text into columns."""
+    crossing: list[list[tuple[int, int]]] = field(default_factory=list)
+    """For each column but the last: (line, step of its path) of what goes on to the next column."""
+    top: int = -1
+    bottom: int = -1
+    """The cells of the two ports; -1: none."""
+
+
+@dataclass(slots=True)
+class Item:
+    """What is in a cell: a group, or an op (a leaf) with its gradients, one box per rectangle of the cell."""
+
+    group: int = -1
+    boxes: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Group:
+    """What can be opened and closed. While a fold is closed, its first member stands for all."""
+
+    id: int
+    parent: int
+    kind: str
+    """``whole``, ``scope`` (a call of a module), ``fold`` (equal siblings), ``run`` (one turn of a loop) or ``part`` (of many items)."""
+    scope: int
+    """The scope that it is, or -1."""
+    title: str
+    note: str
+    count: int
+    """Of a fold: how many members it has, those of folds in it included."""
+    items: list[Item] = field(default_factory=list)
+    block: int = 0
+    """Its inside, in ``Layout.blocks``."""
 
 
 @dataclass
 class Layout:
-    """Boxes by id, one polyline per edge, and the size of it all."""
+    """Groups, outer ones before inner ones; [0] is the whole. Says for any set of open groups where everything is: ``arrange``."""
 
-    boxes: dict[int, Placed] = field(default_factory=dict)
-    lines: list[list[tuple[float, float]]] = field(default_factory=list)
-    width: float = 0.0
-    height: float = 0.0
-
-
-def place(record: Record, texts: dict[int, list[str]]) -> Layout:
-    """Lay a graph out from top to bottom, in time that grows with its size."""
-    rank = _ranks(record)
-    rows, chains = _rows(record, rank)
-    _order(rows, chains)
-    return _coordinates(record, rows, chains, texts)
-
-
-def _ranks(record: Record) -> dict[int, int]:
-    """Longest path from the top; leaves then sink to just above what uses them."""
-    rank = {b.id: 0 for b in record.boxes}
-    for e in record.edges:  # edges come in the order of births, so one pass is enough
-        rank[e.dst] = max(rank[e.dst], rank[e.src] + 1)
-    lowest: dict[int, int] = {}
-    for e in record.edges:
-        lowest[e.src] = min(lowest.get(e.src, rank[e.dst] - 1), rank[e.dst] - 1)
-    for b in record.boxes:
-        if b.kind in ("param", "input") and b.id in lowest:
-            rank[b.id] = lowest[b.id]
-    return rank
-
-
-def _rows(record: Record, rank: dict[int, int]) -> tuple[list[list], list[list]]:
-    """The rows, and each edge as a chain with a waypoint in every row that it crosses."""
-    rows: list[list] = [[] for _ in range(max(rank.values(), default=0) + 1)]
-    for b in record.boxes:
-        rows[rank[b.id]].append(b.id)
-    chains = []
-    for k, e in enumerate(record.edges):
-        chain: list = [e.src]
-        for r in range(rank[e.src] + 1, rank[e.dst]):
-            point = (k, r)
-            rows[r].append(point)
-            chain.append(point)
-        chains.append([*chain, e.dst])
-    return rows, chains
-
-
-def _order(rows: list[list], chains: list[list]) -> None:
-    """Four sweeps that move everything towards the middle of its neighbours."""
-    up: dict = {}
-    down: dict = {}
-    for chain in chains:
-        for a, b in pairwise(chain):
-            down.setdefault(a, []).append(b)
-            up.setdefault(b, []).append(a)
-    for sweep in range(4):
-        near = up if sweep % 2 == 0 else down
-        order = rows if sweep % 2 == 0 else rows[::-1]
-        where: dict = {}
-        for row in order:
-            middle = {}
-            for i, item in enumerate(row):
-                ns = [where[n] for n in near.get(item, ()) if n in where]
-                middle[item] = sum(ns) / len(ns) if ns else float(i)
-            row.sort(key=middle.__getitem__)
-            where.update({item: float(i) for i, item in enumerate(row)})
-
-
-def _coordinates(record: Record, rows: list[list], chains: list[list], texts: dict[int, list[str]]) -> Layout:
-    out = Layout()
-    sizes = {k: (max(len(s) for s in t) * CHAR + 2 * PAD, len(t) * LINE + 2 * PAD) for k, t in texts.items()}
-    widths = [sum(sizes[i][0] if i in sizes else 4.0 for i in row) + GAP_X * max(len(row) - 1, 0) for row in rows]
-    out.width = max(widths, default=0.0) + 2 * GAP_X
-    y = GAP_Y / 2
-    points: dict = {}
-    for row, width in zip(rows, widths, strict=True):
-        tall = max((sizes[i][1] for i in row if i in sizes), default=0.0)
-        x = (out.width - width) / 2
-        for item in row:
-            w, h = sizes.get(item, (4.0, tall))
-            if item in sizes:
-                out.boxes[item] = Placed(x, y + (tall - h) / 2, w, h)
-            else:
-                points[item] = (x + w / 2, y, y + tall)
-            x += w + GAP_X
-        y += tall + GAP_Y
-    out.height = y
-    for chain in chains:
-        a, b = out.boxes[chain[0]], out.boxes[chain[-1]]
-        line = [(a.x + a.width / 2, a.y + a.height)]
-        for p in chain[1:-1]:
-            x, top, bottom = points[p]
-            line += [(x, top), (x, bottom)]
-        out.lines.append([*line, (b.x + b.width / 2, b.y)])
-    return out
+    groups: list[Group] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    open: set[int] = field(default_factory=set)
+    """Groups that are open in the first view."""
+    texts: list[list[str]] = field(default_factory=list)
+    """By box: lines to write into it."""
+    chips: dict[int, list[int]] = field(default_factory=dict)
+    """By box: leaves written into it instead of having boxes of their own, as they do in all but small graphs."""
+    home: list[int] = field(default_factory=list)
+    """By box: the group that it lies in."""

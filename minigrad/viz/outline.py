@@ -16,7 +16,7 @@ class Seen:
     """``n`` and the box's id, or ``g`` and the group's."""
     text: list[str]
     kind: str
-    """A box's kind, ``group``, or ``frame`` of an open one."""
+    """A box's kind, or its mark in a comparison; ``group``, or ``frame`` of an open one."""
     id: int
     inside: "list[Seen]" = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Outline:
 def outline(record: Record, layout: Layout, open: AbstractSet[int] | None = None) -> Outline:
     """The graph with these groups open; by default those of the layout's first view."""
     open = layout.open if open is None else open
-    groups = layout.groups
+    groups, marks = layout.groups, record.marks()
     top = Seen("", [], "frame", 0)
     frames: dict[int, Seen] = {0: top}
     stands: dict[int, str] = {}  # by box: the key of what is seen in its place
@@ -59,7 +59,7 @@ def outline(record: Record, layout: Layout, open: AbstractSet[int] | None = None
                         box = record.boxes[b]
                         stands[b] = f"n{b}"
                         chips = [layout.texts[leaf][0] for leaf in layout.chips.get(b, ())]
-                        frames[g].inside.append(Seen(f"n{b}", [*layout.texts[b], *chips], box.kind, b))
+                        frames[g].inside.append(Seen(f"n{b}", [*layout.texts[b], *chips], marks.get(b, box.kind), b))
                 continue
             inner = groups[item.group]
             waiting.append(inner.id)
@@ -72,9 +72,9 @@ def outline(record: Record, layout: Layout, open: AbstractSet[int] | None = None
             frames[g].inside.append(seen)
     found: dict[tuple[str, str, str], None] = {}
     for e in record.edges:
-        a, b = stands.get(e.src), stands.get(e.dst)
-        if a and b and a != b:
-            found[a, b, e.role] = None
+        src, dst = stands.get(e.src), stands.get(e.dst)
+        if src and dst and src != dst:
+            found[src, dst, e.role] = None
     return Outline(top.inside, list(found))
 
 

@@ -1,14 +1,10 @@
-"""What there is to draw: nodes and edges, read off the live graph without touching it."""
+"""What there is to draw: nodes and edges, and what is known of them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..autograd.engine import toposort
-from ..autograd.node import Node
-from ..autograd.op import OUTPUT
-from ..autograd.tensor import Tensor
-from ..errors import DTypeError, GraphError
+from ..errors import GraphError
 
 
 @dataclass(slots=True)
@@ -56,6 +52,8 @@ class Edge:
     role: str = "data"
     """``data`` (an input), ``grad`` (a gradient handed on), ``saved`` (what the way back needs of the way there), ``accum``
     (into a leaf)."""
+    label: str = ""
+    """Of an input in a small graph: the local derivative, where that is a few numbers."""
 
 
 @dataclass(slots=True)
@@ -96,7 +94,12 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         """Nodes, edges and scopes as plain dicts and lists, with the version of their layout."""
         parts: dict[str, list[Any]] = {"nodes": self.boxes, "edges": self.edges, "scopes": self.scopes}
-        return {"version": 2, **{k: [asdict(v) for v in vs] for k, vs in parts.items()}, "meta": self.meta}
+        return {"version": 2, **{k: [{f: getattr(v, f) for f in v.__slots__} for v in vs] for k, vs in parts.items()}, "meta": self.meta}
+
+    def marks(self) -> dict[int, str]:
+        """Of a comparison: by box, whether it was ``added``, ``removed`` or ``changed``."""
+        diff = self.meta.get("diff", {})
+        return {int(b): kind for kind in ("added", "removed", "changed") for b in diff.get(kind, ())}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Record":
@@ -113,67 +116,13 @@ class Record:
         return cls(boxes, [Edge(**e) for e in data["edges"]], [Scope(**s) for s in data["scopes"]], dict(data["meta"]))
 
 
+def written(name: str) -> str:
+    """A name on one line, that every format can hold: of what is no letter or sign, the code."""
+    return name if name.isprintable() else "".join([c if c.isprintable() else ascii(c)[1:-1] for c in name])
+
+
 def _tuples(shape: Any) -> Any:
     return tuple([_tuples(s) for s in shape]) if isinstance(shape, (list, tuple)) else shape
 
 
-def record(outputs: Tensor | Iterable[Tensor], params: Any = None) -> Record:
-    """The graph behind some tensors. Draws nothing, computes nothing, keeps nothing alive.
-
-    Args:
-        outputs: one tensor or several.
-        params: names of leaves: a Module, a mapping of names to tensors, or pairs.
-
-    Raises:
-        GraphError: the tensors have no graph.
-    Example:
-        >>> import minigrad as mg
-        >>> x = mg.tensor(2.0, requires_grad=True)
-        >>> [box.op for box in mg.viz.record((x * x).exp(), {"x": x}).boxes]
-        ['leaf', 'multiply', 'exp']
-    """
-    ys = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    for y in ys:
-        if not isinstance(y, Tensor):
-            raise DTypeError(f"graph: expected Tensors, got {type(y).__name__}")
-        if y.node is None:
-            raise GraphError("graph: this tensor does not require grad, so nothing was recorded; was it computed under no_grad?")
-    names: dict[Any, str] = {t.node: name for name, t in named(params) if t.node is not None}
-    names.update({y.node: y.name for y in ys if y.name})
-    roots: set[Any] = {y.node for y in ys}
-    places: dict[Node, int] = {}
-    out = Record()
-    for node in toposort(roots):
-        if node.op is OUTPUT:  # one of several results of an op: the op stands for it
-            places[node] = places[node.parents[0]]
-            continue
-        k = places[node] = len(out.boxes)
-        out.boxes.append(_box(k, node, names.get(node, ""), node in roots))
-        out.edges += [Edge(places[p], k) for p in node.parents if p is not None]
-    return out
-
-
-def named(params: Any) -> list[tuple[str, Tensor]]:
-    """Pairs of name and tensor, from a Module, a mapping or pairs."""
-    if params is None:
-        return []
-    if hasattr(params, "named_parameters"):
-        return list(params.named_parameters())
-    return list(params.items()) if isinstance(params, Mapping) else list(params)
-
-
-def _box(k: int, node: Node, name: str, is_root: bool) -> Box:
-    kind = ("param" if name else "input") if node.op is None else "output" if is_root else "op"
-    many = isinstance(node.dtype, tuple)
-    held = {id(v): v.nbytes for v in node.saved or () if hasattr(v, "nbytes")} if type(node.saved) is tuple else {}
-    grad = node.watch.grad if node.watch is not None else None
-    return Box(
-        id=k,
-        kind=kind,
-        op=node.name,
-        name=name,
-        shape=tuple(node.shape),
-        dtype=", ".join(map(str, node.dtype)) if many else str(node.dtype),
-        saved_bytes=sum(held.values()),
-        grad="-" if grad is None else str(tuple(grad.shape)),
-    )
+__all__ = ["Box", "Edge", "Record", "Scope", "written"]

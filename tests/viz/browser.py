@@ -114,14 +114,15 @@ class Browser:
         self.close()
 
 
-def picture(html, path, width=1280, height=800, dark=False, script="", scale=1):
-    """Write a screenshot of a page: ``html`` is a file, ``script`` what to do in it first."""
+def picture(page, path, width=1280, height=800, dark=False, script="", scale=1):
+    """Write a screenshot of a page, a file; ``script`` is what to do in it first. Returns the path of the picture."""
     with Browser(width, height, dark, scale) as browser:
-        browser.open(html)
+        browser.open(page)
         browser.settled()
         if script:
             browser.run(script)
         browser.screenshot(path)
+    return path
 
 
 def main(args):
