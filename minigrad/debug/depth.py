@@ -14,6 +14,7 @@ from ..nn import Module
 from ..nn.summary import table
 from ..optim import Optimizer
 from ..viz import Heat
+from ..viz.listening import NOBODY
 from ..viz.statistics import measure
 from ..viz.trace import trace
 from .flow import norm
@@ -68,7 +69,7 @@ class DepthProfile:
         """
         if of not in ("activation", "gradient"):
             raise ValueError(f"heat: of must be 'activation' or 'gradient', got {of!r}")
-        stats = [(layer.name or layer.cls, getattr(layer, of)) for layer in self.layers if "histogram" in getattr(layer, of)]
+        stats = [(layer.name or layer.cls, getattr(layer, of)) for layer in self.layers if getattr(layer, of).get("histogram")]
         far = max([abs(s[k]) for _, s in stats for k in ("least", "greatest")], default=1.0) or 1.0
         rows = np.zeros((max(len(stats), 1), bins))
         for row, (_, s) in zip(rows, stats, strict=False):
@@ -92,14 +93,17 @@ def loss_of(model: Module, loss_fn: Callable, batch: Any) -> Tensor:
     """
     loss = loss_fn(model(*batch[:-1]), batch[-1])
     if not isinstance(loss, Tensor) or loss.size != 1:
-        raise DTypeError(f"debug: the loss must be a Tensor of one number, got {loss!r:.80}; use reduction='mean'")
+        got = f"a Tensor of shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise DTypeError(f"debug: the loss must be a Tensor of one number, got {got}; use reduction='mean'")
     return loss
 
 
-def check_batch(who: str, batch: Any) -> None:
-    """Raise DTypeError unless a batch is a tuple of inputs and a target."""
+def check_batch(who: str, loss_fn: Any, batch: Any) -> None:
+    """Raise DTypeError unless a batch is a tuple of inputs and a target, and there is a function for them."""
     if not isinstance(batch, (tuple, list)) or len(batch) < 2:
         raise DTypeError(f"{who}: a batch must be (input, ..., target), got {type(batch).__name__}")
+    if not callable(loss_fn):
+        raise DTypeError(f"{who}: loss_fn must be a function of output and target, got {type(loss_fn).__name__}")
 
 
 def depth_profile(model: Module, loss_fn: Callable, batch: Any, optimizer: Optimizer | None = None) -> DepthProfile:
@@ -120,15 +124,15 @@ def depth_profile(model: Module, loss_fn: Callable, batch: Any, optimizer: Optim
         >>> [(layer.name, layer.cls, layer.shape) for layer in profile.layers]
         [('0', 'Linear', (2, 8)), ('1', 'ReLU', (2, 8)), ('2', 'Linear', (2, 3))]
     """
-    check_batch("depth_profile", batch)
+    check_batch("depth_profile", loss_fn, batch)
     with unchanged(model, optimizer):
         model.zero_grad()
         with trace(values=True) as notes:
             loss = loss_of(model, loss_fn, batch)
-            last: dict[int, Any] = {}  # the youngest node of each call
-            for node in toposort([loss.node]) if loss.node is not None else ():
-                call = notes.births.get(node.order, (-1,))[0]
-                if call in notes.calls and node.op is not None:
+            last: dict[int, Any] = {}  # the youngest node of each call, of those with a value of their own
+            for node in reversed(toposort([loss.node])) if loss.node is not None else ():
+                call = notes.births.get(node.order, NOBODY)[0]
+                if call in notes.calls and call not in last and node.op is not None and notes.stats(node.order):
                     last[call] = node
             if loss.node is not None:
                 loss.backward()
@@ -138,9 +142,10 @@ def depth_profile(model: Module, loss_fn: Callable, batch: Any, optimizer: Optim
         layers, told = [], set()
         for call in sorted(last):
             node, known = last[call], notes.calls[call]
-            size = prod(node.shape) if not node.shape or type(node.shape[0]) is int else 1
+            shape = node.shape if type(node.dtype) is not tuple else node.shape[0]  # of several outputs the first
+            size = prod(shape)
             there, back = notes.stats(node.order), {k.removeprefix("grad_"): v for k, v in notes.stats(node.order, "grad_").items()}
-            layer = Layer(known.name, known.cls, node.shape, notes.where(node), _sized(there, size), _sized(back, size))
+            layer = Layer(known.name, known.cls, shape, notes.where(node), _sized(there, size), _sized(back, size))
             module = known.module()
             for name, p in module.named_parameters(recurse=False) if module is not None else ():
                 if id(p) in told:

@@ -75,7 +75,7 @@ def diagnose(model: Module, loss_fn: Callable, batch: Any, optimizer: Optimizer 
         >>> str(mg.debug.diagnose(net, nn.functional.cross_entropy, batch)).splitlines()[-1]
         'Verdict: nothing is wrong as far as one batch can tell.'
     """
-    check_batch("diagnose", batch)
+    check_batch("diagnose", loss_fn, batch)
     faults: list[str] = []
     notes: list[str] = []
 

@@ -12,7 +12,7 @@ from ..autograd.steps import chain
 from ..backend import generator, namespace, to_device
 from ..errors import DTypeError, GraphError
 from ..viz.trace import trace, traces
-from .observer import Place, label
+from .observer import Place, placed
 
 
 def walk(output: Tensor, targets: Collection[Node] | None = None) -> Iterator[tuple[Node, Any, list[tuple[Node, int, Any]]]]:
@@ -40,11 +40,7 @@ def norm(g: Any) -> float:
 
 def place(node: Node) -> Place:
     """Where a node was made, as far as a trace noted it."""
-    for t in traces():
-        if node.order in t.births:
-            call = t.calls.get(t.births[node.order][0])
-            return Place(t.where(node), "" if call is None else label(call))
-    return Place()
+    return next((placed(t, t.births[node.order]) for t in traces() if node.order in t.births), Place())
 
 
 def graph_of(who: str, output: Any, time: bool = False) -> Tensor:

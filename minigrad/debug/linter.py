@@ -98,7 +98,7 @@ class Lint:
 
 
 def lint(model: Module, step: Callable[[], Any], optimizer: Optimizer | None = None, training: bool = True) -> Lint:
-    """Run a training step twice, watch it, and say what is probably wrong with it; then put everything back as it was.
+    """Run a training step twice, watch it, and say what is probably wrong with it; then put model, optimizers and random stream back.
 
     What can be found is listed in ``debug.linter.KINDS``.
 
@@ -119,8 +119,8 @@ def lint(model: Module, step: Callable[[], Any], optimizer: Optimizer | None = N
         >>> [f.kind for f in mg.debug.lint(net, lambda: nn.functional.cross_entropy(net(x), y)).findings]
         ['softmax before cross_entropy']
     """
-    if not isinstance(model, Module) or not callable(step):
-        raise DTypeError("lint: expected a Module and a function without arguments that runs a step: lint(model, lambda: ...)")
+    if not callable(step):
+        raise DTypeError(f"lint: expected a function without arguments that runs a step, got {type(step).__name__}")
     found = Lint()
     with unchanged(model, optimizer):
         watcher = _Watcher(model, optimizer, found, training)
@@ -278,9 +278,9 @@ class _Watcher(Observer):
             elif abs(float(x.mean())) > 10 or float(x.std()) > 10:
                 self.add("input scale", f"the input is not normalised (mean {x.mean():.3g}, deviation {x.std():.3g})", at)
             varied = varied or bool(np.ptp(x, axis=0).any())
-        y = to_device(raw(next(iter(tensors(output)))), "cpu")
-        if varied and y.ndim and len(y) > 1 and y.dtype.kind == "f" and not np.ptp(y, axis=0).any():
-            self.add("constant output", "the output is the same for all samples", at)
+        for y in [to_device(raw(y), "cpu") for y in tensors(output)[:1]]:
+            if varied and y.ndim and len(y) > 1 and y.size and y.dtype.kind == "f" and not np.ptp(y, axis=0).any():
+                self.add("constant output", "the output is the same for all samples", at)
 
     # -- the end
     def judge(self) -> None:

@@ -1,7 +1,7 @@
 """What a graph keeps for its way back: by op, module and line; how high memory rises; what checkpointing would save."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,11 +10,12 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..autograd.engine import toposort
-from ..autograd.node import Node, arrays_in
+from ..autograd.node import Node
 from ..autograd.op import OUTPUT
 from ..autograd.steps import rule_texts
 from ..backend.arrays import holder
 from ..nn.summary import in_bytes, table
+from ..viz.extraction import kept
 from ..viz.trace import traces
 from .flow import graph_of, place
 from .observer import Place
@@ -127,18 +128,16 @@ class _Kept:
         self.given: set[int] = set()  # memory of leaves and constants, which is there whether a graph keeps it or not
         for node in nodes:
             self.of[node] = set()
-            for i, value in enumerate(node.saved if node.op is not None and type(node.saved) is tuple else (), -1):
-                for a in arrays_in(value):
-                    owner = holder(a)
-                    key = id(owner)
-                    self.of[node].add(key)
-                    self.size[key] = owner.nbytes
-                    self.first.setdefault(key, node)
-                    maker = node if not 0 <= i < min(node.op.inputs, len(node.parents)) else node.parents[i]
-                    if maker is None or maker.op is None:
-                        self.given.add(key)
-                    elif maker is not node or i < 0:
-                        self.output.setdefault(maker, key)
+            for a, maker, result in _kept_by(node) if node.op is not None else ():
+                owner = holder(a)
+                key = id(owner)
+                self.of[node].add(key)
+                self.size[key] = owner.nbytes
+                self.first.setdefault(key, node)
+                if maker is None or maker.op is None:
+                    self.given.add(key)
+                elif result:
+                    self.output.setdefault(maker, key)
         self.given -= set(self.output.values())
 
     def peak(self) -> tuple[int, Node, str]:
@@ -180,6 +179,21 @@ class _Kept:
                 keepers[k] -= 1
                 live -= self.size[k] if not keepers[k] and k not in self.given else 0
         return best
+
+
+def _kept_by(node: Node) -> Iterator[tuple[Any, Node | None, bool]]:
+    """The arrays that a node keeps, which node made each (None: no node), and whether as its result rather than beside it."""
+    saved, makers = node.saved, {}  # type: Any, dict[int, Node | None]
+    if type(saved) is not tuple:
+        if hasattr(saved, "segment"):  # of a checkpoint
+            yield from [(data, t.node, True) for t, data, _ in saved.segment.inputs]
+        return
+    if node.op.whole is not None and hasattr(node.op.whole[0], "func"):  # of a Function, which tells what its arrays are
+        makers = {id(a): maker for a, maker, inner in filter(None, saved[1][1].items) if not inner}
+    for i, value in enumerate(saved, -1):
+        is_input = 0 <= i < min(node.op.inputs, len(node.parents))
+        for a in kept(value):
+            yield a, makers.get(id(a), node.parents[i] if is_input else node), i < 0 or is_input or id(a) in makers
 
 
 def _size(node: Node) -> int:

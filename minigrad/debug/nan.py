@@ -1,5 +1,6 @@
 """The first op that made a number which is none, forward or backward, and of what it made it."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +170,8 @@ class detect_nan(Observer):
     def __enter__(self) -> "detect_nan":
         super().__enter__()
         self.untaken.clear()  # of a block before
-        self.stack.enter_context(np.errstate(all="ignore"))  # instead of NumPy's warnings
+        _warnings.off()
+        self.stack.callback(_warnings.on)
         return self
 
     def _judge(self, origin: Origin | None, text: str = "") -> None:
@@ -181,6 +183,26 @@ class detect_nan(Observer):
         if error[0] is None:
             for origin in self.untaken.values():
                 self._judge(origin)
+
+
+class _Warnings(threading.local):
+    """NumPy's, of this thread, instead of which these blocks speak; they may end in any order."""
+
+    blocks = 0
+    before: Any = None
+
+    def off(self) -> None:
+        if not self.blocks:
+            self.before = np.seterr(all="ignore")
+        self.blocks += 1
+
+    def on(self) -> None:
+        self.blocks -= 1
+        if not self.blocks:
+            np.seterr(**self.before)
+
+
+_warnings = _Warnings()
 
 
 def _is_bad(a: Any, infinities: bool = True) -> bool:

@@ -42,7 +42,7 @@ class Observer(Listener):
         self.stack.callback(_swap, owner, name, make, False)
 
     def heard(self, event: Event, args: tuple, y: Any) -> None:
-        if event.way == "forward" and event.thread == self.thread:
+        if event.way == "forward":
             self.ran(event, args[1:] if args and isinstance(args[0], type) else args, y)
 
     def ran(self, event: Event, args: tuple, y: Any) -> None:
@@ -52,15 +52,17 @@ class Observer(Listener):
     def here(self) -> Place:
         """The place of what runs now; on the way back, that of the op whose rules run."""
         at = here()
-        return self._place(self.births.get(at[2], NOBODY) if at[2] >= 0 else at)
+        return placed(self, self.births.get(at[2], NOBODY) if at[2] >= 0 else at)
 
     def place(self, node: Node) -> Place:
         """Where a node was made."""
-        return self._place(self.births.get(node.order, NOBODY))
+        return placed(self, self.births.get(node.order, NOBODY))
 
-    def _place(self, note: tuple) -> Place:
-        call = self.calls.get(note[0])
-        return Place(line_of(note[1]), "" if call is None else label(call))
+
+def placed(listener: Listener, note: tuple) -> Place:
+    """The place that a note of a listener's is about."""
+    call = listener.calls.get(note[0])
+    return Place(line_of(note[1]), "" if call is None else label(call))
 
 
 def label(call: Any) -> str:

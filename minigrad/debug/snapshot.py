@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.tensor import wrap
 from ..backend import generator
+from ..errors import DTypeError
 from ..nn import Module
 from ..nn.parameter import Uninitialized
 from ..optim import Optimizer
@@ -13,7 +14,13 @@ from ..optim import Optimizer
 
 @contextmanager
 def unchanged(model: Module, optimizer: Optimizer | None = None) -> Iterator[None]:
-    """Whatever the block does: afterwards values, gradients, buffers, modes, the optimizer's state and the random stream are as before."""
+    """Whatever the block does: afterwards values, gradients, buffers, modes, the optimizer's state and the random stream are as before.
+
+    Raises:
+        DTypeError: that is no Module, or no Optimizer.
+    """
+    if not isinstance(model, Module) or not isinstance(optimizer, (Optimizer, type(None))):
+        raise DTypeError(f"debug: expected a Module and an Optimizer or None, got {type(model).__name__} and {type(optimizer).__name__}")
     stream = generator()
     random, modes = stream.state, [(m, m.training) for m in model.modules()]
     groups = [p for g in optimizer.param_groups for p in g["params"]] if optimizer is not None else []

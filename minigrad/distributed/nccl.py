@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..backend.cuda.nccl import Line, unique_id
-from .communicator import Communicator, checked, writable
+from .communicator import BrokenGroupError, Communicator, checked, writable
 
 
 class Nccl(Communicator):
@@ -22,7 +22,13 @@ class Nccl(Communicator):
 
     def __init__(self, rank: int, size: int, identity: Any):
         self.rank, self.size = rank, size
-        self._line = Line(size, identity, rank)
+        self._end, self._left = Line(size, identity, rank), False
+
+    @property
+    def _line(self) -> Line:
+        if self._left:
+            raise BrokenGroupError(f"worker {self.rank} of {self.size}: another worker failed or has ended; see its error")
+        return self._end
 
     @staticmethod
     def identity() -> Any:
@@ -43,7 +49,8 @@ class Nccl(Communicator):
         self._line.wait()
 
     def leave(self) -> None:
-        self._line.abort()
+        self._left = True
+        self._end.abort()
 
 
 __all__ = ["Nccl"]

@@ -18,7 +18,7 @@ def save_curve(
     """
     if importlib.util.find_spec("matplotlib") is None:
         path = path.with_suffix(".svg")
-        path.write_text(svg(series, x, y, at=at, log=log))
+        path.write_text(svg(series, x, y, at=at, log=log), encoding="utf-8")
         return path
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

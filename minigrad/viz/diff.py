@@ -3,8 +3,7 @@
 from dataclasses import replace
 from difflib import SequenceMatcher
 
-from .dot import shaped
-from .record import Box, Edge, Record, Scope
+from .record import Box, Edge, Record, Scope, shaped
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from .outline import Outline
-from .record import Box
 
 STYLE = {
     "op": ("box", "#eef1f6", "#8a94a6"),
@@ -21,42 +20,6 @@ STYLE = {
 BACK = 'dir=back, color="#7d5ba6"'
 ROLES = {"data": "", "grad": "", "saved": "style=dotted, constraint=false", "accum": 'color="#4b9a55"'}
 """What sets an edge of each role apart."""
-
-
-def lines(box: Box, show: tuple[str, ...]) -> list[str]:
-    """What is written into a node: its name, then what was asked for."""
-    first = box.name or ("leaf" if box.op == "leaf" else box.op)
-    if box.name and box.op != "leaf":
-        first = f"{box.name} = {box.op}" if box.kind != "grad" else f"{box.name}.grad"
-    facts = []
-    if "shape" in show:
-        facts.append(shaped(box.shape))
-    if "dtype" in show:
-        facts.append(box.dtype)
-    out = [first]
-    if facts:
-        out.append(" ".join(facts))
-    if "bytes" in show and box.saved_bytes:
-        out.append(f"keeps {size(box.saved_bytes)}")
-    if "grad" in show and box.kind in ("param", "input"):
-        out.append(f"grad {box.grad}")
-    return out
-
-
-def shaped(shape: tuple) -> str:
-    """A shape, or several, for people: 8×16."""
-    if shape and isinstance(shape[0], tuple):
-        return " ".join([shaped(s) for s in shape])
-    return "×".join(map(str, shape)) if shape else "scalar"
-
-
-def size(n: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "KiB", "MiB"):
-        if n < 1024:
-            return f"{n:.0f} {unit}" if unit == "B" or n >= 10 else f"{n:.1f} {unit}"
-        n /= 1024
-    return f"{n:.1f} GiB"
 
 
 def to_dot(seen: Outline, direction: str = "TB", places: Mapping[str, tuple[float, float, float, float]] | None = None) -> str:

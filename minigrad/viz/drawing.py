@@ -13,7 +13,7 @@ from ..autograd import Tensor
 from ..errors import DTypeError
 from .arrangement import arrange
 from .diff import difference, told
-from .dot import lines, to_dot
+from .dot import to_dot
 from .extraction import record
 from .layout import Layout
 from .mermaid import to_mermaid
@@ -25,7 +25,6 @@ from .svg import to_svg
 from .tree import to_text
 
 SHOW = ("shape", "dtype", "bytes", "grad")
-MODES = ("forward", "backward", "both")
 FORMATS = ("dot", "svg", "png", "pdf", "json", "html", "mmd", "txt")
 FEW = 150
 """Nodes up to which graphviz finds the places; beyond, it takes minutes for some graphs, and is given ours."""
@@ -50,8 +49,7 @@ class Graph:
     @cached_property
     def layout(self) -> Layout:
         """Where everything is, found when it is first asked for."""
-        texts = None if self.show is None else {b.id: lines(b, self.show) for b in self.record.boxes}
-        return place(self.record, self.fold, texts)
+        return place(self.record, self.fold, self.show)
 
     @cached_property
     def outline(self) -> Outline:
@@ -211,8 +209,6 @@ def graph(
         >>> mg.viz.graph((w * w).sum(), params={"w": w})
         <Graph of 2 ops and 1 leaf>
     """
-    if mode not in MODES:
-        raise ValueError(f"graph: mode must be 'forward', 'backward' or 'both', got {mode!r}")
     if direction not in ("TB", "LR", "BT", "RL"):
         raise ValueError(f"graph: direction must be TB, LR, BT or RL, got {direction!r}")
     if show is not None:

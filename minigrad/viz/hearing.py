@@ -69,6 +69,12 @@ hearers: list[Any] = []
 """The listeners that hear."""
 
 
+def ears() -> list[Any]:
+    """Who hears what this thread does: some want one thread only."""
+    me = threading.get_ident()
+    return [listener for listener in hearers if listener.thread in (None, me)]
+
+
 def _measured(order: int) -> None:
     """Tell what the kernel that ran last gave: it made the node that is born now."""
     here = local.here
@@ -81,7 +87,7 @@ def _measured(order: int) -> None:
     if event is not None:
         event.order = order
     value = None if result is None else result()
-    for listener in hearers:
+    for listener in ears():
         listener.born(order, event, value)
 
 
@@ -133,7 +139,7 @@ def _heard(name: str, f: Callable, args: tuple, kwargs: dict, cuda: Any = None) 
         y = np.asarray(y[0]), *y[1:]
     tensors = isinstance(y, Tensor) or (type(y) is tuple and isinstance(y[0], Tensor))
     made = y if not tensors else raw(y) if type(y) is not tuple else tuple(map(raw, y))
-    for listener in hearers:
+    for listener in ears():
         listener.heard(event, tuple(map(raw, args)) if tensors else args, made)
     while type(made) is tuple:
         made = made[0]
@@ -181,4 +187,4 @@ def hear(on: bool) -> None:
             _put(kernels, kind, f, _telling(kernels.name, f, kind) if on else getattr(f, "bare", f))
 
 
-__all__ = ["Event", "Here", "hear", "hearers", "local", "unheard"]
+__all__ = ["Event", "Here", "ears", "hear", "hearers", "local", "unheard"]

@@ -21,7 +21,7 @@ from ..autograd.node import Node
 from ..backend.arrays import is_array
 from ..backend.recording import running
 from ..nn import Module
-from .hearing import Event, Here, hear, hearers, local
+from .hearing import Event, Here, ears, hear, hearers, local
 
 
 @dataclass(slots=True)
@@ -44,6 +44,8 @@ class Listener:
 
     hears = False
     modules = True
+    thread: int | None = None
+    """The only thread that it wants to hear, by ``threading.get_ident()``; None: all."""
 
     def __init__(self) -> None:
         self.births: dict[int, tuple[int, tuple[CodeType, int] | None, int]] = {}
@@ -55,7 +57,11 @@ class Listener:
         self._limit = 1 << 16
 
     def __enter__(self) -> Any:
-        _install(self, True)
+        try:
+            _install(self, True)
+        except BaseException:  # such as an interrupt
+            _install(self, False)
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -69,11 +75,6 @@ class Listener:
     def where(self, node: Node) -> str:
         """``line`` of a node's birth."""
         return self.line(node.order)
-
-    def module(self, node: Node) -> str:
-        """The module whose call made a node: its dotted name, or the class of an outermost one."""
-        call = self.calls.get(self.births.get(node.order, NOBODY)[0])
-        return "" if call is None else call.name or call.cls
 
     def parameters(self) -> list[tuple[str, Tensor]]:
         """The parameters of the outermost modules that were called, of those that are still there."""
@@ -118,6 +119,8 @@ class Listener:
                 used.add(self.calls[k].parent)
             else:
                 del self.calls[k]
+        self.leaves = {order: name for order, name in list(self.leaves.items()) if order in alive}
+        self.outermost = {k: ref for k, ref in list(self.outermost.items()) if ref() is not None}
         self._limit = max(1 << 16, 2 * len(self.births))
         return alive.union(self.births)
 
@@ -193,14 +196,14 @@ def _called(module: Module, *args: Any, **kwargs: Any) -> Any:
                 listener.leaves.update({p.node.order: n for n, p in module.named_parameters() if p.node is not None})
     here.call = key
     here.spot = (spot or _spot(sys._getframe(1))) if ours else None
-    for listener in hearers:
+    for listener in ears():
         listener.entered(call)
     try:
         y = _plain_call(module, *args, **kwargs)
         call.outputs = _shapes(y)
         return y
     finally:
-        for listener in hearers:
+        for listener in ears():
             listener.left(call)
         here.call, here.spot = outer, spot
 
@@ -244,19 +247,19 @@ def _run(seeds: list, create_graph: bool, **options: Any) -> Any:
     def close() -> None:
         if event is not None:
             event.seconds = perf_counter() - event.start
-            for listener in hearers:
+            for listener in ears():
                 listener.passed(event)
 
     def watch(node: Node, g: Any) -> None:
         nonlocal event
         close()
         here.rule = -1
-        for listener in hearers:
+        for listener in ears():
             listener.arrived(node, g)
         here.rule = node.order
         event = Event(node.name, "backward", perf_counter(), 0.0, node.order, -1, threading.get_ident())
 
-    for listener in hearers:
+    for listener in ears():
         listener.started([node for node, _ in seeds])
     try:
         return _plain_run(seeds, create_graph, watch=watch, **options)
@@ -264,7 +267,7 @@ def _run(seeds: list, create_graph: bool, **options: Any) -> Any:
         close()
         here.rule = -1
         here.event = here.result = None
-        for listener in hearers:
+        for listener in ears():
             listener.finished()
 
 

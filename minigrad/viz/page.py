@@ -11,11 +11,11 @@ from importlib.resources import files
 from math import isfinite
 from typing import Any
 
-from .dot import shaped, size
+from ..nn.summary import in_bytes
 from .extraction import formula
 from .layout import CHANNEL, GAP_X, GAP_Y, HEAD, PAD, STACK, TRACK, WAY, Block, Layout
 from .placement import CHIP, LINE
-from .record import Box, Record
+from .record import Box, Record, shaped
 
 SCRIPTS = ("graph.js", "colours.js", "drawing.js", "lines.js", "panel.js", "movie.js", "page.js")
 SIZES = {"PAD": PAD, "HEAD": HEAD, "GAP_X": GAP_X, "GAP_Y": GAP_Y, "STACK": STACK, "CHANNEL": CHANNEL}
@@ -143,5 +143,5 @@ def _summary(boxes: Sequence[Box]) -> str:
     """The whole graph in a line."""
     kept = sum([b.saved_bytes for b in boxes])
     params = sum([b.kind == "param" for b in boxes])
-    parts = [f"{len(boxes):,} nodes", f"{params:,} parameters" if params else "", f"{size(kept)} kept for backward" if kept else ""]
+    parts = [f"{len(boxes):,} nodes", f"{params:,} parameters" if params else "", f"{in_bytes(kept)} kept for backward" if kept else ""]
     return " · ".join([p for p in parts if p])

@@ -1,14 +1,14 @@
 """From a Record to a Layout: groups, texts, lines lifted to where both their ends lie, one block per kind of inside, the first view."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
+from ..nn.summary import in_bytes
 from .arrangement import spread_all, visible
-from .dot import shaped
 from .folding import SMALL, Knot, Strands, knots, strands
 from .layout import BOLD, BOTTOM, STACK, TOP, Block, Cell, Group, Item, Layout
 from .ranks import Ends, block
-from .record import Box, Record
+from .record import Box, Record, shaped
 
 LINE, EDGE, CHIP, CHAR, LEAST = 15.0, 7.0, 18.0, 6.3, 56.0
 """Height of a line of text, room around texts, height of a chip, width of a letter, least width of a box."""
@@ -16,13 +16,13 @@ LETTERS, FIRST = 30, 40
 """So many letters at most in a line of text, and boxes in the first view."""
 
 
-def place(record: Record, fold: bool = True, texts: Mapping[int, Sequence[str]] | None = None) -> Layout:
+def place(record: Record, fold: bool = True, show: Collection[str] | None = None) -> Layout:
     """Lay a graph out: what lies in what, what is open at first, and a block of rows for every kind of group.
 
     Args:
         record: what to lay out.
         fold: whether three or more equal siblings in a row are folded into one that can be opened.
-        texts: by box, the lines to write into it instead of its name and shape.
+        show: what to write into a box besides its name: any of shape, dtype, bytes and grad; by default as ``describe`` does.
 
     Example:
         >>> import minigrad as mg
@@ -34,7 +34,7 @@ def place(record: Record, fold: bool = True, texts: Mapping[int, Sequence[str]] 
     """
     small = len(record.boxes) <= SMALL
     twine = strands(record)
-    words = {b.id: list((texts or {}).get(b.id) or describe(record, b, small)) for b in record.boxes}
+    words = {b.id: describe(record, b, small, show) for b in record.boxes}
     tree = knots(record, twine, words, fold)
     out = Layout(texts=[words[b.id] for b in record.boxes], chips=twine.chips, home=[0] * len(record.boxes))
     up = _groups(out, tree, twine)
@@ -44,8 +44,8 @@ def place(record: Record, fold: bool = True, texts: Mapping[int, Sequence[str]] 
     return out
 
 
-def describe(record: Record, box: Box, small: bool) -> list[str]:
-    """What is written into a box: name and op, shape; in small graphs value and gradient too."""
+def describe(record: Record, box: Box, small: bool, show: Collection[str] | None = None) -> list[str]:
+    """What is written into a box: name and op, then what is to be shown; by default the shape, in small graphs value and gradient too."""
     mirrored = record.boxes[-1].kind == "grad"
     leaf = box.kind in ("param", "input", "const")
     op = "∂" + box.name.rpartition(".")[2] if box.op == "grad" and box.name else box.op
@@ -55,9 +55,15 @@ def describe(record: Record, box: Box, small: bool) -> list[str]:
     of = record.boxes[box.pair] if box.kind == "grad" and box.pair >= 0 else box
     stats = of.stats or {}
     value = small and box is of and "value" in stats
-    out.append(f"value {stats['value']}" if value else shaped(box.shape))
-    if small and (of is not box or not mirrored) and (value or leaf or "grad_value" in stats):
-        out.append(f"grad {stats.get('grad_value', of.grad)}")
+    if show is None:
+        out.append(f"value {stats['value']}" if value else shaped(box.shape))
+        if small and (of is not box or not mirrored) and (value or leaf or "grad_value" in stats):
+            out.append(f"grad {stats.get('grad_value', of.grad)}")
+    else:
+        facts = [shaped(box.shape)] * ("shape" in show) + [box.dtype] * ("dtype" in show)
+        out += [" ".join(facts)] * bool(facts)
+        out += [f"keeps {in_bytes(box.saved_bytes)}"] * ("bytes" in show and box.saved_bytes > 0)
+        out += [f"grad {box.grad}"] * ("grad" in show and leaf)
     return [text if len(text) <= LETTERS else text[: LETTERS - 1] + "…" for text in out]
 
 

@@ -116,6 +116,13 @@ class Record:
         return cls(boxes, [Edge(**e) for e in data["edges"]], [Scope(**s) for s in data["scopes"]], dict(data["meta"]))
 
 
+def shaped(shape: tuple) -> str:
+    """A shape, or several, for people: 8×16."""
+    if shape and isinstance(shape[0], tuple):
+        return " ".join([shaped(s) for s in shape])
+    return "×".join(map(str, shape)) if shape else "scalar"
+
+
 def written(name: str) -> str:
     """A name on one line, that every format can hold: of what is no letter or sign, the code."""
     return name if name.isprintable() else "".join([c if c.isprintable() else ascii(c)[1:-1] for c in name])
@@ -125,4 +132,4 @@ def _tuples(shape: Any) -> Any:
     return tuple([_tuples(s) for s in shape]) if isinstance(shape, (list, tuple)) else shape
 
 
-__all__ = ["Box", "Edge", "Record", "Scope", "written"]
+__all__ = ["Box", "Edge", "Record", "Scope", "shaped", "written"]

@@ -52,7 +52,6 @@ class trace(Listener):
         self.source, self.modules, self.values, self.time = source, modules, values, time
         self.hears = values or time
         self.serial = next(_serial)
-        self.events: list[Event] = []
         self.seconds: dict[tuple[int, str], float] = {}
         """By birth and way: "" of the kernel, "grad_" of the rules."""
         self._stats: dict[tuple[int, str], Any] = {}
@@ -87,10 +86,6 @@ class trace(Listener):
         return self._told.get(key, {})
 
     # -- what is heard ------------------------------------------------------------------------------------------------
-    def heard(self, event: Event, args: tuple, y: Any) -> None:
-        if self.time:
-            self.events.append(event)
-
     def born(self, order: int, event: Event | None, value: Any) -> None:
         if self.time and event is not None:
             self.seconds[order, ""] = event.seconds
@@ -106,7 +101,6 @@ class trace(Listener):
     def passed(self, event: Event) -> None:
         if self.time:
             self.seconds[event.order, "grad_"] = event.seconds
-            self.events.append(event)
 
     def _see(self, key: tuple[int, str], a: Any) -> None:
         seen = look(a if is_array(a) else np.asarray(a))

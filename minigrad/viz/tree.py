@@ -1,8 +1,8 @@
 """The graph as a tree for a terminal: modules, repeats once, and the ops in them."""
 
-from .dot import shaped, size
+from ..nn.summary import in_bytes
 from .layout import Layout
-from .record import Record
+from .record import Record, shaped
 
 
 def to_text(record: Record, layout: Layout, width: int = 100) -> str:
@@ -38,8 +38,8 @@ def to_text(record: Record, layout: Layout, width: int = 100) -> str:
         open.append((_entries(record, layout, inside) if inside >= 0 else [(-1, group.items[0].boxes[0])], lead + below))
     first = min(max([len(r[0]) for r in rows], default=0), width - 32)
     ops = sum(b.kind in ("op", "output") for b in record.boxes)
-    total = f"{ops:,} ops, {sum(b.kind == 'param' for b in record.boxes):,} parameters, {size(kept[0])} kept for backward"
-    return "\n".join([total, *[f"{a:{first}}  {s:>12}  {f'keeps {size(n)}' if n else ''}".rstrip() for a, s, n in rows]]) + "\n"
+    total = f"{ops:,} ops, {sum(b.kind == 'param' for b in record.boxes):,} parameters, {in_bytes(kept[0])} kept for backward"
+    return "\n".join([total, *[f"{a:{first}}  {s:>12}  {f'keeps {in_bytes(n)}' if n else ''}".rstrip() for a, s, n in rows]]) + "\n"
 
 
 def _entries(record: Record, layout: Layout, g: int) -> list[tuple[int, int]]:

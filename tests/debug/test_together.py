@@ -38,7 +38,7 @@ def swapped():
     backward = import_module("minigrad.autograd.backward")
     ways = [vars(mg.Tensor)[name] for name in ("detach", "numpy", "item", "tolist")]
     steps = [vars(Optimizer)["step"], vars(Optimizer)["zero_grad"], vars(nn.Module)["zero_grad"], vars(nn.Module)["__call__"]]
-    return [graph.birth, backward._run, clip.stamp, vars(Function)["apply"], *steps, *ways, mg.tanh.op.kernels.own[np.ndarray]]
+    return [graph.birth, backward._run, clip.stamp, vars(Function)["apply"], *steps, *ways, mg.tanh.op.kernels.own[np.ndarray], np.geterr()]
 
 
 @pytest.mark.parametrize("first", TOOLS)
@@ -77,6 +77,36 @@ def test_threads_measure_each_its_own_and_leave_nothing():
         t.join()
     assert not wrong
     assert swapped() == before
+
+
+def test_what_other_threads_do_is_none_of_its_business():
+    wrong = []
+
+    def bad():
+        try:
+            (mg.ones(3, requires_grad=True) * mg.inf).sum().backward()
+            nn.Linear(4, 2)(X).sum().backward()
+        except GraphError as error:
+            wrong.append(error)
+
+    with debug.profile() as measured, debug.detect_nan():
+        other = threading.Thread(target=bad)
+        other.start()
+        other.join()
+    assert not wrong
+    assert not measured.events
+
+
+def test_a_profile_that_begins_within_a_module():
+    class Inner(nn.Module):
+        def forward(self, x):
+            measured.__enter__()
+            return mg.exp(x)
+
+    measured = debug.profile()
+    nn.Sequential(Inner())(X)
+    measured.__exit__(None, None, None)
+    assert [r.name for r in measured.rows()] == ["exp"]
 
 
 def test_a_tool_can_be_used_again_after_it_raised():
@@ -189,9 +219,48 @@ def test_a_loss_that_a_kernel_returns_as_a_number():
     assert reason.kind in ("not yet", "flows")
 
 
+class Keeping(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        ctx.own = np.ones(100)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * ctx.saved_tensors[0] * g
+
+
+def test_memory_of_functions_and_checkpoints():
+    x = mg.ones(100, dtype="float32", requires_grad=True)
+    report = debug.memory_report(lambda: Keeping.apply(x).sum())
+    assert (report.held, report.shared) == (800, 400)  # what it keeps besides; the leaf is there anyway
+    assert debug.memory_report(lambda: Keeping.apply(mg.exp(x)).sum()).held == 800 + 400
+    report = debug.memory_report(lambda: mg.autograd.checkpoint(lambda y: mg.exp(y) * y, mg.exp(x)).sum())
+    assert report.held == 400
+    assert "and what checkpoints compute again" in str(report)
+
+
 @pytest.mark.parametrize("names", [5, [1, 2], [("w", 3)], "ab"])
 def test_names_that_are_none(names):
     with pytest.raises(DTypeError, match="names: expected a Module, a mapping of names to Tensors, or pairs"):
         debug.explain_grad(loss, NET[0].weight, names)
     with pytest.raises(DTypeError, match="names: expected"):
         viz.graph(loss(), names)
+
+
+def test_a_model_that_returns_what_has_no_tensors_in_it():
+    class Output:
+        def __init__(self, loss):
+            self.loss = loss
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return Output(F.cross_entropy(self.inner(x), Y))
+
+    net = Net()
+    assert debug.lint(net, lambda: net(X).loss).ok

@@ -248,8 +248,10 @@ def test_nccl_is_called_as_its_guide_says(cupy):
     assert y.shape == (4, 5)
     assert [c[0] for c in cupy.calls[5:]] == ["allReduce", "abort"]
     assert cupy.waited == [1]
+    with pytest.raises(BrokenGroupError, match="worker 1 of 4: another worker failed"):
+        line.all_reduce(a)
     with pytest.raises(DTypeError, match="NCCL sends"):
-        line.all_reduce(Sent(np.zeros(2, "complex64")))
+        Nccl(0, 1, "id").all_reduce(Sent(np.zeros(2, "complex64")))
 
 
 def test_without_nccl_the_error_says_what_to_install(cupy):

@@ -29,6 +29,18 @@ def test_float16_is_read_as_it_is_and_rounded_to_the_nearest(sent):
     assert np.array_equal(got[np.abs(want) >= 6.2e-5], want[np.abs(want) >= 6.2e-5])
 
 
+def test_bfloat16_is_read_as_it_is_and_rounded_to_the_nearest(sent, device):
+    if device == "double":
+        pytest.skip("C compilers do not know bfloat16, so the double leaves it to NumPy's functions")
+    dtype = np.dtype(pytest.importorskip("ml_dtypes", reason="bfloat16 needs it: pip install ml_dtypes").bfloat16)
+    every = np.arange(1 << 16, dtype="uint16").view(dtype)
+    every = every[np.abs(every.astype("float32")) >= 1.2e-38]
+    assert np.array_equal(F.leaky_relu(sent(every), 1.0).numpy(), every)
+    x = every[np.abs(every.astype("float32")) > 1e-37]
+    want = np.where(x > 0, x, (x.astype("float32") * np.float32(0.3)).astype(dtype))
+    assert np.array_equal(F.leaky_relu(sent(x), 0.3).numpy(), want)
+
+
 @pytest.mark.parametrize("n", [1, 31, 1000, 100_003, 5_000_001])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_activations_losses_and_dropout_of_any_length(n, dtype, sent):

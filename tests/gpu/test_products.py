@@ -1,5 +1,7 @@
 """Products by cuBLASLt on a GPU, and copies beside them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,30 @@ def test_a_product_is_captured(products, device, sent):
         graph.launch(stream)
         stream.synchronize()
     np.testing.assert_allclose(y.get(), a.get() @ b.get(), rtol=0, atol=1e-4)
+
+
+def test_threads_with_a_default_stream_each(products, device, sent):
+    """Which all go by one number: their workspaces must not."""
+    if device == "double":
+        pytest.skip("it has no streams that compute at the same time")
+    import cupy
+
+    arrays = [
+        [raw(sent(np.random.default_rng(i + k).normal(size=s).astype("float32"))) for k, s in enumerate(((64, 8192), (8192, 64)))]
+        for i in range(4)
+    ]
+    want = [a @ b for a, b in arrays]
+
+    def work(i):
+        with cupy.cuda.Stream.ptds:
+            found = [products.matmul(*arrays[i]) for _ in range(50)]
+            return all(bool((y == found[0]).all()) for y in found), found[0].get()
+
+    cupy.cuda.Device().synchronize()
+    with ThreadPoolExecutor(4) as pool:
+        for (same, y), y0 in zip(pool.map(work, range(4)), want, strict=True):
+            assert same
+            np.testing.assert_allclose(y, y0.get(), rtol=0, atol=1e-3)
 
 
 def test_copies_beside_products(device, sent):

@@ -9,13 +9,13 @@ sent, and the graph is launched. Where the host decides by a value, as whether g
 import contextlib
 import enum
 import gc
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..arrays import is_array
 from ..random import generator
-from ..recording.beside import Changed, Uncapturable, written_to
+from ..recording.beside import Changed, Uncapturable, copying, written_to
 from ..recording.tape import Tape
 from .sheet import Sheet
 
@@ -101,6 +101,12 @@ class Memory:
         return any(box.get(k) is not v for box, k, v in self.fixed)
 
 
+def _pinned(pool: Any, size: int) -> Any:
+    """Memory of the host, by way of which CuPy copies."""
+    copying()
+    return pool.malloc(size)
+
+
 class Capture(Tape):
     """A step while it is captured, on the namespace ``xp`` of its arrays."""
 
@@ -119,18 +125,11 @@ class Capture(Tape):
             Uncapturable: the objects of the host do not hold what they held.
         """
         was_on, cuda = gc.isenabled(), self.xp.cuda
-        pinned, thread = self.xp.get_default_pinned_memory_pool().malloc, threading.get_ident()
-
-        def refusing(size: int) -> Any:  # CuPy would note a copy from memory that it then uses for something else
-            if threading.get_ident() == thread:
-                raise Uncapturable("an array is copied from the host, or to it; let the arguments be arrays of the device")
-            return pinned(size)
-
+        cuda.set_pinned_memory_allocator(partial(_pinned, self.xp.get_default_pinned_memory_pool()))
         gc.collect()
         gc.disable()  # as what it would free may not be freed now
         self.xp.get_default_memory_pool().free_all_blocks()  # what earlier steps used, and the graphs are to use
         try:
-            cuda.set_pinned_memory_allocator(refusing)
             with self._room, self.stream, cuda.using_allocator(self.pool.malloc), self.running():
                 self._begin()
                 try:
@@ -142,7 +141,6 @@ class Capture(Tape):
                 self._end()
             self.memory.settle("the step")
         finally:
-            cuda.set_pinned_memory_allocator(pinned)
             self.memory.put_back()
             if was_on:
                 gc.enable()

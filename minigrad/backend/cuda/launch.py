@@ -49,14 +49,12 @@ class Kernel:
 
     def function(self, number: str, indirect: bool) -> Any:
         """What CuPy launches."""
-        if (number, indirect) not in self.functions:
-            for way in (False, True) if self.family in CHANGING else (indirect,):  # so that nothing is compiled while a graph is captured
-                self.functions[number, way] = function(self.family, self.name, number, way)
-        return self.functions[number, indirect]
+        found = self.functions.get((number, indirect))
+        if found is None:
+            found = self.functions[number, indirect] = function(self.family, self.name, number, indirect)
+        return found
 
 
-CHANGING = ("dropout", "optimizers")
-"""Families whose arguments change from step to step."""
 NAMES = {"float32": "float", "float16": "float16", "bfloat16": "bfloat16"}
 _numbers: dict[Any, str] = {}
 
@@ -139,7 +137,7 @@ def start(kernel: Kernel, n: int, data: Any, fields: tuple, number: str, along: 
         return REFUSED
     blocks, threads = geometry(n, along, processors(here))
     if page is not None and page.rehearsing and (page.open or drawn):
-        kernel.function(number, True)
+        _ = kernel.function(number, True).kernel  # loaded on this GPU, as nothing may be while a graph is captured
     if type(data) is bytes:  # a NumPy array of one element is passed by value, a number, as any other: an address
         kernel.function(number, False)(blocks, threads, (np.frombuffer(data, kernel.held),))
     else:

@@ -80,7 +80,8 @@ def compile(family: str, arch: str, number: str = "float", indirect: bool = Fals
     program = nvrtc.createProgram(text(family), f"{family}.cu", (), ())
     try:
         try:
-            nvrtc.compileProgram(program, (*options(number, indirect), "-ftz=true", f"--gpu-architecture={arch}", "--ptxas-options=-v"))
+            ours = *options(number, indirect), "-ftz=true", "--device-as-default-execution-space"  # the last two are CuPy's
+            nvrtc.compileProgram(program, (*ours, f"--gpu-architecture={arch}", "--ptxas-options=-v"))
         except nvrtc.NVRTCError as error:
             raise ValueError(f"{family} cannot be compiled for {arch}, {number}: {nvrtc.getProgramLog(program)}") from error
         log, ptx = nvrtc.getProgramLog(program), nvrtc.getPTX(program).decode()

@@ -48,8 +48,8 @@ class Line:
     def all_gather(self, a: Any) -> Any:
         import cupy
 
-        y = cupy.empty((self.size, *a.shape), a.dtype)
-        self.nccl.allGather(cupy.ascontiguousarray(a).data.ptr, y.data.ptr, a.size, number("all_gather", a), stream())
+        a, y = cupy.ascontiguousarray(a), cupy.empty((self.size, *a.shape), a.dtype)
+        self.nccl.allGather(a.data.ptr, y.data.ptr, a.size, number("all_gather", a), stream())
         return y
 
     def wait(self) -> None:

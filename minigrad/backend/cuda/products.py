@@ -29,6 +29,8 @@ PRECISIONS = {"highest": COMPUTE_32F, "high": cublaslt.COMPUTE_FAST_TF32, "mediu
 """What float32 is computed in."""
 MOST = 4096
 """How many combinations of shapes and layouts are remembered."""
+OF_THREADS = 2
+"""What all threads call their own default stream (cudaStreamPerThread), where CUPY_CUDA_PER_THREAD_DEFAULT_STREAM=1 is set."""
 _UNSEEN: Any = object()
 _precision = "high" if os.environ.get("CUPY_TF32") == "1" else "highest"
 
@@ -188,17 +190,18 @@ class Products:
             return self._copied(way, a, b, bias, out)
         y = self.xp.empty(way.shape, a.dtype) if out is None else out
         stream = self.xp.cuda.get_current_stream()
-        room = self.workspaces.get((device, stream.ptr))
+        lane = device, stream.ptr if stream.ptr != OF_THREADS else -threading.get_ident()
+        room = self.workspaces.get(lane)
         if room is None:
-            room = self._room(device, stream)
+            room = self._room(lane, stream)
         way.product.run(q.ptr, p.ptr, y.data.ptr, room.data.ptr, stream.ptr, None if bias is None else bias.data.ptr)
         return y
 
-    def _room(self, device: int, stream: Any) -> Any:
+    def _room(self, lane: tuple[int, int], stream: Any) -> Any:
         """A workspace for a stream, which lives as long as it: streams compute at the same time."""
-        room = self.workspaces[device, stream.ptr] = self.xp.empty(cublaslt.WORKSPACE, "uint8")
+        room = self.workspaces[lane] = self.xp.empty(cublaslt.WORKSPACE, "uint8")
         if stream.ptr:  # the default stream is there forever
-            weakref.finalize(stream, self.workspaces.pop, (device, stream.ptr), None).atexit = False
+            weakref.finalize(stream, self.workspaces.pop, lane, None).atexit = False
         return room
 
     def _copied(self, way: Way, a: Any, b: Any, bias: Any, out: Any) -> Any:

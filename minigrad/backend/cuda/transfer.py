@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recording.beside import Uncapturable, sheet
+from ..recording.beside import copying
 
 
 class Lane:
@@ -33,18 +33,18 @@ class Lane:
         with self.stream:
             y = xp.empty(a.shape, a.dtype)
         y.data.copy_from_host_async(source.ctypes.data, source.nbytes, self.stream)
-        copied = self._event(self.stream)
+        copied = self.stream.record(xp.cuda.Event(disable_timing=True))
         self.kept.append((copied, source))
         current.wait_event(copied)
-        weakref.finalize(y, self._keep, current, y.data).atexit = False
+        weakref.finalize(y, self._keep, current, copied, y.data).atexit = False
         return y
 
-    def _keep(self, reader: Any, memory: Any) -> None:
-        """Keep the memory of an array that has died until the stream has done what it was given so far."""
-        self.kept.append((self._event(reader), memory))
+    def _keep(self, reader: Any, event: Any, memory: Any) -> None:
+        """Keep the memory of an array that has died until the stream has done what it was given so far.
 
-    def _event(self, stream: Any) -> Any:
-        return stream.record(self.xp.cuda.Event(disable_timing=True))
+        It may die in a thread whose current GPU is another one, where an event that is made now could not be recorded.
+        """
+        self.kept.append((reader.record(event), memory))
 
 
 _lanes: dict[int, Lane] = {}
@@ -52,8 +52,7 @@ _lanes: dict[int, Lane] = {}
 
 def send(xp: Any, a: np.ndarray) -> Any:
     """``xp.asarray(a)`` on the current device, beside what is being computed. What is pinned must not be written to before it is copied."""
-    if (page := sheet()) is not None and not page.rehearsing:
-        raise Uncapturable("an array is copied from the host; let the arguments be arrays of the device")
+    copying()
     index = xp.cuda.runtime.getDevice()
     lane = _lanes.get(index)
     if lane is None or lane.xp is not xp:

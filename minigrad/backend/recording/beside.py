@@ -26,6 +26,13 @@ def sheet() -> Any:
     return getattr(_local, "sheet", None)
 
 
+def copying() -> None:
+    """Raise Uncapturable while a step is captured, as a graph cannot copy from the host: what it has noted it would read once more, from
+    memory that is by then another array's."""
+    if (page := sheet()) is not None and not page.rehearsing:
+        raise Uncapturable("an array is copied from the host, or to it; let the arguments be arrays of the device")
+
+
 @contextmanager
 def written_to(page: Any) -> Iterator[None]:
     """A context in which ``sheet()`` is this one."""
@@ -59,4 +66,4 @@ def chosen(condition: Callable[[], bool], f: Callable[[], Any]) -> Any:
     return f() if condition() else None
 
 
-__all__ = ["Changed", "Uncapturable", "chosen", "fed", "sheet", "varying", "written_to"]
+__all__ = ["Changed", "Uncapturable", "chosen", "copying", "fed", "sheet", "varying", "written_to"]

@@ -292,7 +292,7 @@ def test_pinned_memory_is_refused():
 def test_a_copy_from_memory_that_is_pinned_already():
     step = mg.capture(lambda x: x if sheet() is None or sheet().rehearsing else transfer.send(double, np.ones(2, "float32")))
     x = there(np.ones(2, "float32"))
-    with pytest.warns(RuntimeWarning, match="copied from the host; let the arguments be"):
+    with pytest.warns(RuntimeWarning, match="copied from the host, or to it; let the arguments be"):
         assert [step(x).tolist() for _ in range(3)] == [[1.0, 1.0]] * 3
 
 

@@ -277,6 +277,20 @@ def test_streams_have_their_own_room(library):
     assert {stream for _, stream in rooms} == {0, stream.ptr}
 
 
+def test_threads_that_have_a_default_stream_each_have_their_own_room(library):
+    """With CUPY_CUDA_PER_THREAD_DEFAULT_STREAM=1 all of these streams go by the same number."""
+    xp, a, stream = namespace(DoubleArray), put(drawn((4, 4), "float32")), double.cuda.Stream(null=True)
+    stream.ptr = products.OF_THREADS
+
+    def work(_):
+        with stream:
+            return xp.matmul(a, a).shape
+
+    with ThreadPoolExecutor(1) as pool:
+        assert [*map(work, range(2)), *pool.map(work, range(2))] == [(4, 4)] * 4
+    assert len({room.data.ptr for room in xp.products.workspaces.values()}) == 2
+
+
 def test_a_step_is_captured_with_its_products(library):
     """A step of training as graphs: its products are made again by the graphs alone, and the losses are the same to the last bit."""
 

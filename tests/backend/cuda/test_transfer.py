@@ -76,6 +76,18 @@ def test_memory_is_not_written_to_while_it_is_read(streams):
     assert memory() is None
 
 
+def test_nothing_is_made_where_an_array_dies(streams, monkeypatch):
+    """That may be a thread whose current GPU is another one: an event made there could not be recorded in the stream that reads."""
+    y, made = sent(np.ones(3, "float32")), []
+    memory, kind = weakref.ref(y.data._held), transfer._lanes[0].xp.cuda
+    monkeypatch.setattr(kind, "Event", lambda *args, **keywords: made.append(1))
+    streams.add(lambda: None)  # a kernel that reads y
+    del y
+    gc.collect()
+    assert not made
+    assert memory() is not None
+
+
 def test_pinned_memory_is_copied_from_directly(streams, monkeypatch):
     t = mg.tensor([[1.0, 2.0], [3.0, 4.0]]).pin_memory()
     assert [v.is_pinned() for v in (t, t[1], mg.tensor([1.0]))] == [True, True, False]
