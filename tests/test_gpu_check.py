@@ -80,7 +80,7 @@ def test_counting_and_the_report(tool):
         {"workload": "chain", "ms": {"minigrad": 1.0}},
     ]
     steps = {"rows": rows, "errors": {"dcgan": "ValueError: no"}, "ways": {"gpt, torch graph": "KeyError: x"}, "left": ["resnet8"]}
-    tests = {"passed": 3, "failed": 1, "seconds": 2.0, "tails": ["the error"]}
+    tests = {"passed": 3, "failed": 1, "seconds": 2.0, "tails": ["the error"], "skipped": {"cuDNN is not there": 7}}
     kernels = {
         "limits": {"copy": 3e12, "float32": 5e13},
         "rows": [{"kernel": "softmax", "ms": 0.1, "times": 1.25}],
@@ -89,6 +89,7 @@ def test_counting_and_the_report(tool):
     text = tool.report({"configuration": ["minigrad 0"], "tests": tests, "steps": steps, "kernels": kernels, "ok": False})
     for line in (
         "Tests: 3 passed, 1 failed",
+        "- 7 left out: cuDNN is not there",
         "| mlp | 1.000 | 0.500 | 2.000 | - | - | 4.00 | - | - |",
         "| chain | 1.000 | - | - | - | - | - | - | - |",
         "dcgan failed",
@@ -105,7 +106,7 @@ def test_counting_and_the_report(tool):
 def test_a_failed_test_is_told(tool, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
     found = tool.tests(tool.options(["--device", "double", "--processes", "1"]))
-    assert found["failed"] == 1
+    assert (found["failed"], found["skipped"]) == (1, {})
     assert "no-such-option" in found["tails"][0]
 
 

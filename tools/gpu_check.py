@@ -47,15 +47,27 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 # -- tests ------------------------------------------------------------------------------------------------------------
 def tests(args: argparse.Namespace) -> dict[str, Any]:
-    """Run tests/gpu in a few processes; how many passed, failed and were skipped, and the last lines of those that failed."""
+    """Run tests/gpu in a few processes; how many passed and failed, the last lines of those that failed, and why some were left out."""
     start, running = time.monotonic(), []
     for part in range(args.processes):
         env = {**os.environ, "MINIGRAD_GPU": args.device, "MINIGRAD_GPU_SHARD": f"{part}/{args.processes}", "PYTHONPATH": str(ROOT)}
         if args.all_dtypes:
             env["MINIGRAD_GPU_DTYPES"] = "all"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--tb=short", "-p", "no:cacheprovider", str(ROOT / "tests" / "gpu")]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-m",
+            "gpu",
+            "--tb=short",
+            "-p",
+            "no:cacheprovider",
+            str(ROOT / "tests" / "gpu"),
+        ]
         running.append(subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    result: dict[str, Any] = {"passed": 0, "failed": 0, "tails": []}
+    result: dict[str, Any] = {"passed": 0, "failed": 0, "tails": [], "skipped": {}}
     limit = None if args.all_dtypes else TESTS_TAKE
     for process in running:
         try:
@@ -65,6 +77,8 @@ def tests(args: argparse.Namespace) -> dict[str, Any]:
             out, _ = process.communicate()
             out += f"\nstopped after {limit} s\n"
         result["passed"] += counted(out, "passed")
+        for number, why in re.findall(r"^SKIPPED \[(\d+)\] \S+: (?!another process)(.+)$", out, re.MULTILINE):
+            result["skipped"][why] = result["skipped"].get(why, 0) + int(number)
         failed = counted(out, "failed") + counted(out, "error")
         if process.returncode:
             result["failed"] += max(1, failed)
@@ -105,6 +119,7 @@ def report(found: dict[str, Any]) -> str:
     lines = ["# minigrad on a GPU", "", *[f"    {line}" for line in found["configuration"]], ""]
     if done := found.get("tests"):
         lines += [f"Tests: {done['passed']} passed, {done['failed']} failed, in {done['seconds']} s.", ""]
+        lines += [*[f"- {number} left out: {why}" for why, number in sorted(done["skipped"].items())], ""]
         for tail in done["tails"]:
             lines += ["```", tail, "```", ""]
     if timings := found.get("steps"):

@@ -2,8 +2,9 @@
 
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ class Device:
 
 CPU = Device("cpu")
 _others: dict[str, Any] = {}
+_local = threading.local()
 
 
 def register_device(name: str, put: Any) -> None:
@@ -49,7 +51,7 @@ def register_device(name: str, put: Any) -> None:
 
 
 def device(name: Any) -> Device:
-    """The device called ``name``: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    """The device called ``name``: ``"cpu"``, ``"cuda:1"``, or ``"cuda"``: the GPU that ``using`` chose for this thread, else the first.
 
     Raises:
         DeviceError: the name is none of these.
@@ -65,7 +67,7 @@ def device(name: Any) -> Device:
     if kind == "cpu" and index in ("", "0"):
         return CPU
     if kind == "cuda" and (not index or index.isdigit()):
-        return Device("cuda", int(index or 0))
+        return Device("cuda", int(index) if index else getattr(_local, "index", 0))
     if name in _others:
         return Device(kind)
     raise DeviceError(f"device: expected 'cpu', 'cuda' or 'cuda:<index>', got {name!r}")
@@ -228,7 +230,7 @@ def from_dlpack(x: Any) -> Array:
 
 @contextmanager
 def using(where: Any) -> Iterator[Device]:
-    """``with using("cuda:1"): ...`` makes a GPU this thread's current one, on which CuPy makes what is new; of others nothing changes.
+    """``with using("cuda:1"): ...`` makes a GPU this thread's current one, on which CuPy makes what is new, and which is called ``"cuda"``.
 
     Raises: as ``to_device``.
 
@@ -239,8 +241,15 @@ def using(where: Any) -> Iterator[Device]:
         cpu
     """
     place = device(where)
-    with _cupy("using", place.index).cuda.Device(place.index) if place.type == "cuda" else nullcontext():
+    if place.type != "cuda":
         yield place
+        return
+    with _cupy("using", place.index).cuda.Device(place.index):
+        before, _local.index = getattr(_local, "index", 0), place.index
+        try:
+            yield place
+        finally:
+            _local.index = before
 
 
 def pinned(a: Array) -> Array:

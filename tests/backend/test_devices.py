@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -178,6 +179,21 @@ def test_there_and_back(cupy):
     back = backend.to_device(there, "cpu")
     assert type(back) is np.ndarray
     assert np.array_equal(back, here)
+
+
+def test_cuda_is_the_gpu_of_the_thread(cupy):
+    """So that workers with a GPU each are told the same by the same script."""
+    with devices.using("cuda:1"):
+        assert mg.device("cuda") == "cuda:1"
+        assert backend.device_of(backend.to_device(np.ones(2), "cuda")) == "cuda:1"
+        with devices.using("cuda:0"):
+            assert mg.device("cuda") == "cuda:0"
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(mg.device, "cuda").result() == "cuda:0"
+        with pytest.raises(KeyError), devices.using("cuda"):
+            raise KeyError
+        assert mg.device("cuda") == "cuda:1"
+    assert mg.device("cuda") == "cuda:0"
 
 
 def test_dlpack_goes_where_the_memory_is(cupy):

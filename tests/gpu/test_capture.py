@@ -111,6 +111,35 @@ def test_the_pool_does_not_grow(device, sent):
     np.testing.assert_allclose(first.numpy(), np.full(16, 16 * np.exp(4)), rtol=1e-5)
 
 
+def test_hundreds_of_steps_that_nobody_waits_for(device, sent):
+    """Each with a rate of its own and dropout of its own, on its way while others still compute, and other memory comes and goes."""
+    found = []
+    for how in (lambda f: f, mg.capture):
+        mg.manual_seed(3)
+        w = nn.Parameter(sent(np.full((1024, 1024), 1 / 1024, "float32")))
+        optimizer = optim.SGD([w], lr=1e-3)
+        schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda i: 1 / (1 + i % 7))
+
+        def step(x, w=w, optimizer=optimizer, schedule=schedule):
+            optimizer.zero_grad()
+            for _ in range(4):
+                x = x @ w
+            loss = (F.dropout(x, 0.5) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            return loss
+
+        step, losses = how(step), []
+        for i in range(300):
+            losses.append(step(sent(np.full((256, 1024), 1 + i % 3, "float32"))))
+            _ = losses[-1] * float("nan") + sent(np.full((257, 1023), np.nan, "float32"))  # if memory is shared, it will show
+        found.append((np.array([v.item() for v in losses]), w.detach().numpy()))
+    assert np.isfinite(found[0][0]).all()
+    for eager, captured in zip(*found, strict=True):
+        np.testing.assert_array_equal(captured, eager)
+
+
 def test_what_cannot_be_captured(device, sent):
     step, x = mg.capture(lambda x: x * x.sum().item()), sent(np.ones(3, "float32"))
     with pytest.warns(RuntimeWarning, match="is called as it is"):

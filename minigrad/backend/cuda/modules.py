@@ -5,7 +5,6 @@ A source is one of this folder's, or one that the processor's compiler knows too
 
 import re
 import threading
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,43 +53,3 @@ def function(family: str, name: str, number: str, indirect: bool = False) -> Any
         if key not in _made:
             _made[key] = cupy.RawModule(code=text(family), options=options(number, indirect))
         return _made[key].get_function(f"run_{name}")
-
-
-@dataclass(frozen=True)
-class Built:
-    """What the compiler says of one kernel: how many registers a thread has, and bytes: of what did not fit into them and lies in memory,
-    of memory that a block shares, and of arguments."""
-
-    name: str
-    registers: int
-    spilled: int
-    shared: int
-    arguments: int
-
-
-def compile(family: str, arch: str, number: str = "float", indirect: bool = False) -> list[Built]:
-    """Compile a family for an architecture, such as "sm_90", which need not be that of a GPU here.
-
-    Raises:
-        ImportError: CuPy or NVRTC is not installed.
-        ValueError: the source has errors; with what the compiler says of them.
-    """
-    from cupy.cuda import nvrtc
-
-    program = nvrtc.createProgram(text(family), f"{family}.cu", (), ())
-    try:
-        try:
-            ours = *options(number, indirect), "-ftz=true", "--device-as-default-execution-space"  # the last two are CuPy's
-            nvrtc.compileProgram(program, (*ours, f"--gpu-architecture={arch}", "--ptxas-options=-v"))
-        except nvrtc.NVRTCError as error:
-            raise ValueError(f"{family} cannot be compiled for {arch}, {number}: {nvrtc.getProgramLog(program)}") from error
-        log, ptx = nvrtc.getProgramLog(program), nvrtc.getPTX(program).decode()
-    finally:
-        nvrtc.destroyProgram(program)
-    sizes = dict(re.findall(r"\.entry run_(\w+)\(\s*\.param [^\[)]*\[(\d+)\]", ptx))
-    said = r"Compiling entry function 'run_(\w+)'.*?(\d+) bytes stack frame.*?Used (\d+) registers([^\n]*)"
-    found = []
-    for name, spilled, registers, rest in re.findall(said, log, re.DOTALL):
-        shared = re.search(r"(\d+) bytes smem", rest)
-        found.append(Built(name, int(registers), int(spilled), int(shared[1]) if shared else 0, int(sizes.get(name, 8))))
-    return sorted(found, key=lambda b: b.name)

@@ -67,6 +67,8 @@ class MemoryPointer:
 
     def copy_from_host_async(self, mem: int, size: int, stream: Any = None) -> None:
         """From pinned memory, without waiting."""
+        if stream is None and getattr(state, "graph", None) is not None:
+            raise RuntimeError("double: the current stream is capturing, so copies from the host are refused")
         if size > self._held.nbytes or not self._held.flags.c_contiguous:
             raise ValueError("double: a copy from the host that does not fit")
         ctypes.memmove(self.ptr, mem, size)

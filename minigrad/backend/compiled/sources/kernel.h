@@ -15,7 +15,6 @@
                         found, known to all of them afterwards, so all must get there; LEADER: true for one of them
        const float *APART x = my.x   for a pointer to numbers that no other pointer writes to meanwhile: a thread of a GPU then reads the
                      numbers of several turns before it writes the first, and waits for memory once and not each time
-       ADD_TO(p, x)  *p += x, where others may add to the same number: in any order, so that its last bits vary on a GPU
 
    On a processor (C, compiled by the system's compiler) a part is a thread's share, a run of neighbours; a team has one member. On a
    GPU (CUDA, compiled by NVRTC, which defines __CUDACC_RTC__) the threads number in the thousands: neighbours belong to neighbouring
@@ -91,7 +90,6 @@ struct bfloat16 { /* the upper half of a float32 */
 #define TEAM(r, n) for (long r = blockIdx.x; r < (n); r += gridDim.x)
 #define ALONG(j, n) _Pragma("unroll 4") for (long j = threadIdx.x; j < (n); j += blockDim.x)
 #define LEADER (threadIdx.x == 0)
-#define ADD_TO(p, x) atomicAdd(p, x)
 #define TOTAL(x) agreed<sum_of_two>(x)
 #define HIGHEST(x) agreed<higher_of_two>(x)
 
@@ -149,7 +147,6 @@ static inline long edge(long n, long unit, long part, long parts) { return part 
 #define LEADER 1
 #define TOTAL(x) (x)
 #define HIGHEST(x) (x)
-#define ADD_TO(p, x) (*(p) += (x))
 
 #ifdef EXPORTED /* what a GPU would run, for tests that have none: only kernels, which are called from outside */
 #define TASK(name)                                                                                          \
