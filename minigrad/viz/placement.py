@@ -37,7 +37,7 @@ def place(record: Record, fold: bool = True, show: Collection[str] | None = None
     words = {b.id: describe(record, b, small, show) for b in record.boxes}
     tree = knots(record, twine, words, fold)
     out = Layout(texts=[words[b.id] for b in record.boxes], chips=twine.chips, home=[0] * len(record.boxes))
-    up = _groups(out, tree, twine)
+    up = _groups(out, tree, twine, record)
     lines = _lift(out, record, twine, up)
     _blocks(out, lines, twine)
     _first_view(out)
@@ -67,7 +67,7 @@ def describe(record: Record, box: Box, small: bool, show: Collection[str] | None
     return [text if len(text) <= LETTERS else text[: LETTERS - 1] + "…" for text in out]
 
 
-def _groups(out: Layout, tree: Knot, twine: Strands) -> list[tuple[int, int, int]]:
+def _groups(out: Layout, tree: Knot, twine: Strands, record: Record) -> list[tuple[int, int, int]]:
     """Number the groups, outer ones first. Returns parent, place in it and depth of each."""
     todo: list[tuple[Knot, int, int, int]] = [(tree, -1, 0, 0)]
     up: list[tuple[int, int, int]] = []
@@ -89,9 +89,11 @@ def _groups(out: Layout, tree: Knot, twine: Strands) -> list[tuple[int, int, int
     for host, chips in twine.chips.items():
         for c in chips:
             out.home[c] = out.home[host]
+    counted = [b.kind in ("op", "output") for b in record.boxes]
+    counted = counted if any(counted) else [True] * len(counted)  # of the way back alone
     ops = [0] * len(out.groups)
     for group in reversed(out.groups):
-        ops[group.id] += sum([len(i.boxes) for i in group.items])
+        ops[group.id] += sum([counted[b] for i in group.items for b in i.boxes])
         if group.parent >= 0:
             ops[group.parent] += ops[group.id]
         if group.kind in ("run", "part", "whole"):
@@ -101,7 +103,8 @@ def _groups(out: Layout, tree: Knot, twine: Strands) -> list[tuple[int, int, int
             first = group.items[0]
             group.title = out.groups[first.group].title.rstrip(" 0123456789") if first.group >= 0 else out.texts[first.boxes[0]][0]
         else:
-            group.note = f"{group.note} · {ops[group.id]} ops" if group.note else f"{ops[group.id]} ops"
+            many = f"{ops[group.id]} op{'s' * (ops[group.id] != 1)}"
+            group.note = f"{group.note} · {many}" if group.note else many
     return up
 
 
