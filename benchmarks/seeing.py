@@ -2,6 +2,7 @@
 
     python benchmarks/seeing.py                     # minigrad, against the bars
     python benchmarks/seeing.py --peers             # and torchviz with dot, and torchlens, where they are installed
+    python benchmarks/seeing.py --browser           # and the pages in headless Chromium, where it and chromedriver are installed
     python benchmarks/seeing.py --models gpt rnn
 
 Models: ResNet-50, a GPT of 12 layers, a loop of 1,000 steps with one weight, a chain of 100,000 ops. Peers run in processes of their own
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 MODELS = ("resnet50", "gpt", "rnn", "chain")
@@ -215,6 +217,43 @@ def tracing() -> dict[str, float]:
     return {"us per op": (traced - plain) / 200 * 1e6, "times the step": measured / bare}
 
 
+# -- the page in a browser --------------------------------------------------------------------------------------------
+def in_browser(name: str) -> str:
+    """Milliseconds until a model's page is ready, of a click on an op and of a search, and of a frame with everything open."""
+    import minigrad as mg
+
+    spec = importlib.util.spec_from_file_location("browser", Path(__file__).parents[1] / "tests" / "viz" / "browser.py")
+    assert spec is not None
+    assert spec.loader is not None
+    chromium = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(chromium)
+    if chromium.MISSING:
+        return chromium.MISSING
+    model, inputs = ours(name)
+    with mg.viz.trace():
+        loss = model(*inputs).sum()
+    with tempfile.TemporaryDirectory() as folder, chromium.Browser() as browser:
+        browser.open(mg.viz.graph(loss, mode="both").save(Path(folder, "page.html")))
+        browser.settled()
+        ready = browser.run("return page.ready")
+        searched = max(browser.run("return ['linear', 'add', 'sum', '2'].map(page.search)"))
+        browser.run("page.search('')")
+        clicks = []
+        for k in range(9):  # the first are slower, as the browser has not compiled its code yet
+            box = "page.boxes.filter((b) => b.op === 'sum' || b.op === 'd_sum')[arguments[0]]"
+            x, y = browser.run(f"const r = page.onScreen({box}); return [r.x + 9, r.y + 6]", k % 2)
+            browser.click(x, y)
+            browser.settled()
+            clicks.append(browser.run("return page.clicked"))
+        browser.run("for (const g of page.groups) g.open = true; page.again(); page.fit()")
+        frames = sorted(browser.run("return [...Array(12)].map(() => { page.zoom(1.9); page.draw(); return page.cost(); })"))
+    frame = f"all open, a frame {frames[6]:.1f} ms, at most {frames[-1]:.1f}"
+    if name == "chain":
+        return f"ready {ready:.0f} ms, click {median(clicks):.1f} ms, search {searched:.1f} ms; {frame}"
+    told = [against(v, bar, " ms") for v, bar in ((ready, 3000 if name == "rnn" else 1000), (median(clicks), 16), (searched, 50))]
+    return f"ready {told[0]}, click {told[1]} (the first {clicks[0]:.0f}), search {told[2]}; {frame}"
+
+
 # -- peers ------------------------------------------------------------------------------------------------------------
 def torchviz(name: str, folder: str) -> None:
     """The picture of a backward graph, by dot."""
@@ -277,6 +316,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--peers", action="store_true", help="torchviz and torchlens too, where they and dot are installed")
+    parser.add_argument("--browser", action="store_true", help="the pages in headless Chromium too")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds after which a peer is stopped")
     parser.add_argument("--once", choices=PEERS, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -294,6 +334,8 @@ def main() -> None:
             second = second_order(name)
             print(f"  second order, {second['boxes']:,} boxes expanded     {against(second['seconds'], 2.0, ' s')}", end="")
             print(f"; first view {second['first view']} boxes")
+        if args.browser:
+            print(f"  in Chromium                             {in_browser(name)}", flush=True)
         for peer in PEERS if args.peers else ():
             there = importlib.util.find_spec(peer) is not None and shutil.which("dot") is not None
             print(f"  {peer + ' and dot':40}{patiently(peer, name, args.patience) if there else 'not installed'}", flush=True)

