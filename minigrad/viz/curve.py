@@ -54,9 +54,6 @@ def svg(series: Mapping[str, Sequence[float]], x: str = "", y: str = "", *, at: 
             top + (height - top - bottom) * (high - v) / (high - low),
         )
 
-    def text(px: float, py: float, words: str, anchor: str = "middle", more: str = "") -> str:
-        return f'<text x="{px:.1f}" y="{py:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
-
     parts = [f'<rect width="{width}" height="{height}" fill="white"/>']
     for k in range(5):
         v = low + (high - low) * k / 4
@@ -72,8 +69,18 @@ def svg(series: Mapping[str, Sequence[float]], x: str = "", y: str = "", *, at: 
         points = " ".join("{:.1f},{:.1f}".format(*place(i, v)) for i, v in enumerate(values) if isfinite(v))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(text(width - right - 8, top + 18 + 18 * k, name, "end", f' fill="{colour}"'))
+    return framed(width, height, parts)
+
+
+def text(px: float, py: float, words: str, anchor: str = "middle", more: str = "") -> str:
+    """Words in a chart."""
+    return f'<text x="{px:.1f}" y="{py:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>'
+
+
+def framed(width: float, height: float, parts: Sequence[str]) -> str:
+    """The parts of a chart as an SVG file of this size, in pixels."""
+    frame = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     body = "\n".join(parts)
-    frame = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {frame} font-family="sans-serif" font-size="12">\n{body}\n</svg>\n'
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from html import escape
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from .curve import framed, text
 
 RAMP = ((247, 251, 255), (198, 219, 239), (107, 174, 214), (33, 113, 181), (8, 48, 107))
 """From little to much: one hue, so that a print in grey says the same (ColorBrewer's Blues, by Cynthia Brewer)."""
@@ -85,9 +85,6 @@ def _svg(values: np.ndarray, rows: list[str], columns: list[str], x: str, y: str
     span = (high - low) or 1.0
     out = [f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>']
 
-    def text(px: float, py: float, words: str, anchor: str = "middle", more: str = "") -> None:
-        out.append(f'<text x="{px:.1f}" y="{py:.1f}" text-anchor="{anchor}"{more}>{escape(words)}</text>')
-
     for i in range(n):
         for j in range(k):
             v = values[i, j]
@@ -98,34 +95,32 @@ def _svg(values: np.ndarray, rows: list[str], columns: list[str], x: str, y: str
             place = f'x="{px:.1f}" y="{py:.1f}" width="{cell_w:.2f}" height="{cell_h:.2f}"'
             out.append(f'<rect {place} fill="{colour(share)}" shape-rendering="crispEdges"/>')
             if numbers:
-                text(px + cell_w / 2, py + cell_h / 2 + 4, f"{v:.4g}", more=' fill="white"' if share > 0.55 else "")
+                out.append(text(px + cell_w / 2, py + cell_h / 2 + 4, f"{v:.4g}", more=' fill="white"' if share > 0.55 else ""))
     for words, count in ((rows, n), (columns, k)):
         room = cell_h / 14 if words is rows else cell_w / (6.6 * max(map(len, words), default=1) + 8)
         step = max(1, round(1 / room)) if words else 1
         for i in range(0, count if words else 0, step):
             if words is rows:
-                text(left - 6, top + (i + 0.5) * cell_h + 4, words[i], "end")
+                out.append(text(left - 6, top + (i + 0.5) * cell_h + 4, words[i], "end"))
             else:
-                text(left + (i + 0.5) * cell_w, top + n * cell_h + 16, words[i])
+                out.append(text(left + (i + 0.5) * cell_w, top + n * cell_h + 16, words[i]))
     if len(path):
         points = " ".join([f"{left + (a + 0.5) * cell_w:.1f},{top + (b + 0.5) * cell_h:.1f}" for a, b in path])
         out.append(f'<polyline points="{points}" fill="none" stroke="#d9722e" stroke-width="2" stroke-linejoin="round"/>')
         a, b = points.split(" ")[-1].split(",")
         out.append(f'<circle cx="{a}" cy="{b}" r="4" fill="#d9722e"/>')
     if title:
-        text(left + k * cell_w / 2, 22, title, more=' font-weight="bold"')
+        out.append(text(left + k * cell_w / 2, 22, title, more=' font-weight="bold"'))
     if x:
-        text(left + k * cell_w / 2, height - 8, x)
+        out.append(text(left + k * cell_w / 2, height - 8, x))
     if y:
-        text(14, top + n * cell_h / 2, y, more=f' transform="rotate(-90 14 {top + n * cell_h / 2:.1f})"')
+        out.append(text(14, top + n * cell_h / 2, y, more=f' transform="rotate(-90 14 {top + n * cell_h / 2:.1f})"'))
     bar, tall = left + k * cell_w + 18, n * cell_h
     for i in range(32):
         out.append(f'<path d="M{bar:.1f} {top + tall * i / 32:.1f}h12v{tall / 32 + 0.5:.2f}h-12z" fill="{colour(1 - i / 31)}"/>')
-    text(bar + 16, top + 10, f"{high:.3g}", "start")
-    text(bar + 16, top + tall, f"{low:.3g}", "start")
-    frame = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    body = "\n".join(out)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {frame} font-family="sans-serif" font-size="12">\n{body}\n</svg>\n'
+    out.append(text(bar + 16, top + 10, f"{high:.3g}", "start"))
+    out.append(text(bar + 16, top + tall, f"{low:.3g}", "start"))
+    return framed(width, height, out)
 
 
 __all__ = ["Heat"]
